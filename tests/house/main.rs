@@ -1,0 +1,2 @@
+//! The rules of ARCHITECTURE.md, checked.
+fn main() {}
