@@ -1,8 +1,9 @@
 //! Who may know whom: every dependency between our own crates, and what each of them must never meet.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
+use std::process::Command;
 
-use cargo_metadata::{DependencyKind, Metadata, MetadataCommand, Package, PackageId};
+use cargo_metadata::{DependencyKind, Metadata, MetadataCommand, Package};
 
 /// Edges between crates of this workspace; anything else is a mistake.
 const ALLOWED: &[(&str, &str)] = &[
@@ -52,29 +53,37 @@ fn crates_depend_only_along_the_drawn_arrows() {
     }
 }
 
-/// Follows normal dependencies only: what is linked, not what builds or tests it.
-fn reachable<'a>(metadata: &'a Metadata, from: &'a PackageId) -> BTreeSet<String> {
-    let resolve = metadata.resolve.as_ref().expect("metadata was asked with dependencies");
-    let nodes: BTreeMap<_, _> = resolve.nodes.iter().map(|node| (&node.id, node)).collect();
-    let (mut open, mut seen) = (vec![from], BTreeSet::new());
-    while let Some(id) = open.pop() {
-        for dependency in &nodes[id].deps {
-            let linked = dependency.dep_kinds.iter().any(|kind| kind.kind == DependencyKind::Normal);
-            if linked && seen.insert(&dependency.pkg) {
-                open.push(&dependency.pkg);
-            }
-        }
-    }
-    seen.into_iter().map(|id| metadata[id].name.to_string()).collect()
+/// Names of all that is linked into a package, on any platform. `cargo tree`, because the graph of `cargo metadata` also holds
+/// optional dependencies that no feature switches on.
+fn linked_into(package: &Package) -> BTreeSet<String> {
+    let answer = Command::new(env!("CARGO"))
+        .args([
+            "tree", "--locked", "--edges", "normal", "--target", "all", "--prefix", "none", "--format", "{p}",
+        ])
+        .args(["--package", package.name.as_str()])
+        .current_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/.."))
+        .output()
+        .expect("cargo runs");
+    assert!(answer.status.success(), "{}", String::from_utf8_lossy(&answer.stderr));
+    let names = String::from_utf8(answer.stdout).expect("package names are UTF-8");
+    names
+        .lines()
+        .filter_map(|line| line.split(' ').next())
+        .map(str::to_owned)
+        .collect()
 }
 
 #[test]
 fn no_room_meets_what_it_must_never_know() {
     let metadata = metadata();
     for package in ours(&metadata) {
-        let met = reachable(&metadata, &package.id);
+        let met = linked_into(package);
+        assert!(met.len() > 1, "{} links nothing at all", package.name);
         let never = NEVER.iter().find(|(name, _)| *name == package.name.as_str());
-        for stranger in never.unwrap_or_else(|| panic!("{} has no line in NEVER", package.name)).1 {
+        for stranger in never
+            .unwrap_or_else(|| panic!("{} has no line in NEVER", package.name))
+            .1
+        {
             assert!(!met.contains(*stranger), "{} meets {stranger}", package.name);
         }
     }
@@ -84,6 +93,10 @@ fn no_room_meets_what_it_must_never_know() {
 fn every_crate_takes_the_lints_of_the_workspace() {
     for package in metadata().workspace_packages() {
         let manifest = std::fs::read_to_string(&package.manifest_path).expect("the manifest is a file");
-        assert!(manifest.contains("[lints]\nworkspace = true"), "{} has no lints", package.name);
+        assert!(
+            manifest.contains("[lints]\nworkspace = true"),
+            "{} has no lints",
+            package.name
+        );
     }
 }
