@@ -1,1 +1,11 @@
-//! See ARCHITECTURE.md.
+//! Pictures from tags and styles from pictures: networks, samplers, LoRA, training and the formats of their files.
+//!
+//! One model description (configuration and weights) goes in; the same text encoder, UNet and VAE serve the starter model,
+//! SD 1.5 and SDXL. The engine knows no users, network, databases or processes, and touches no path that it was not given.
+
+pub mod adapter;
+pub mod error;
+pub mod layers;
+pub mod ops;
+
+pub use error::{EngineError, Result};

@@ -413,24 +413,58 @@ pub struct Measured {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub enum Failure {
     /// Device or machine; a smaller job may pass.
-    OutOfMemory { needed: Option<u64> },
+    OutOfMemory {
+        needed: Option<u64>,
+    },
     /// A file that is not what it should be: `reason` in plain words.
-    FileInvalid { file: PathBuf, reason: String },
+    FileInvalid {
+        file: PathBuf,
+        reason: String,
+    },
     /// A pickle file, which can run code when read.
-    FileUnsafe { file: PathBuf },
-    FileMissing { file: PathBuf },
+    FileUnsafe {
+        file: PathBuf,
+    },
+    FileMissing {
+        file: PathBuf,
+    },
     /// None of the file's layers is in the model, or some are not.
-    LoraMismatch { file: PathBuf, matched: u32, layers: u32, missing: Vec<String> },
+    LoraMismatch {
+        file: PathBuf,
+        matched: u32,
+        layers: u32,
+        missing: Vec<String>,
+    },
     /// Made for another architecture.
-    LoraForOtherModel { file: PathBuf, made_for: String, model: String },
-    ModelUnsupported { file: PathBuf, reason: String },
-    DiskFull { file: PathBuf },
-    NotWritable { file: PathBuf },
+    LoraForOtherModel {
+        file: PathBuf,
+        made_for: String,
+        model: String,
+    },
+    ModelUnsupported {
+        file: PathBuf,
+        reason: String,
+    },
+    DiskFull {
+        file: PathBuf,
+    },
+    NotWritable {
+        file: PathBuf,
+    },
     /// Training met a loss that is no number; `kept` is the last good checkpoint's step.
-    LossNotFinite { step: u32, kept: Option<u32> },
+    LossNotFinite {
+        step: u32,
+        kept: Option<u32>,
+    },
     /// A request that cannot be carried out: `reason` in plain words.
-    RequestInvalid { reason: String },
-    DeviceUnavailable { reason: String },
+    RequestInvalid {
+        reason: String,
+    },
+    DeviceUnavailable {
+        reason: String,
+    },
     /// A defect; `message` is for the log.
-    Internal { message: String },
+    Internal {
+        message: String,
+    },
 }
