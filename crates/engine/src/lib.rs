@@ -4,8 +4,14 @@
 //! SD 1.5 and SDXL. The engine knows no users, network, databases or processes, and touches no path that it was not given.
 
 pub mod adapter;
+pub mod config;
 pub mod error;
 pub mod layers;
 pub mod ops;
+pub mod text_encoder;
+pub mod tokenizer;
+pub mod unet;
+pub mod vae;
+pub mod weights;
 
 pub use error::{EngineError, Result};
