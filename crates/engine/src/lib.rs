@@ -7,6 +7,7 @@ pub mod adapter;
 pub mod config;
 pub mod error;
 pub mod layers;
+pub mod model;
 pub mod ops;
 pub mod text_encoder;
 pub mod tokenizer;
