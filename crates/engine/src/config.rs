@@ -343,8 +343,8 @@ pub struct SchedulerConfig {
     pub clip_sample_range: f64,
     /// Whether βs are rescaled to end in pure noise.
     pub rescale_betas_zero_snr: bool,
-    /// Dynamic thresholding, which latent models do not use.
-    pub thresholding: bool,
+    /// Whether noise levels are spaced as Karras et al. 2022 do, for the samplers that leave it to the model.
+    pub use_karras_sigmas: bool,
 }
 
 impl Default for SchedulerConfig {
@@ -363,7 +363,7 @@ impl Default for SchedulerConfig {
             clip_sample: None,
             clip_sample_range: 1.0,
             rescale_betas_zero_snr: false,
-            thresholding: false,
+            use_karras_sigmas: false,
         }
     }
 }
@@ -394,6 +394,10 @@ impl SchedulerConfig {
             &value,
             &[
                 ("thresholding", &[json!(false)]),
+                ("use_beta_sigmas", &[json!(false)]),
+                ("use_exponential_sigmas", &[json!(false)]),
+                ("use_flow_sigmas", &[json!(false)]),
+                ("final_sigmas_type", &[json!("zero")]),
                 (
                     "beta_schedule",
                     &[json!("linear"), json!("scaled_linear"), json!("squaredcos_cap_v2")],

@@ -6,9 +6,13 @@
 pub mod adapter;
 pub mod config;
 pub mod error;
+pub mod generate;
 pub mod layers;
 pub mod model;
+pub mod noise;
 pub mod ops;
+pub mod samplers;
+pub mod schedule;
 pub mod text_encoder;
 pub mod tokenizer;
 pub mod unet;
