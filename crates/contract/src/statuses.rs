@@ -1,0 +1,225 @@
+//! Words that a column may hold, and which may follow which.
+//!
+//! Each enum is the `CHECK` list of its column: the same words, in the same order.
+
+use std::fmt;
+use std::str::FromStr;
+
+use serde::{Deserialize, Serialize};
+
+/// A word that is none of those known.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{word:?} is none of {known}")]
+pub struct UnknownWord {
+    /// As it was given.
+    pub word: String,
+    /// All that would do, separated by commas.
+    pub known: String,
+}
+
+macro_rules! words {
+    ($($(#[$doc:meta])* $name:ident { $($(#[$variant_doc:meta])* $variant:ident = $word:literal),+ $(,)? })+) => {$(
+        $(#[$doc])*
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+        pub enum $name {
+            $($(#[$variant_doc])* #[serde(rename = $word)] $variant),+
+        }
+
+        impl $name {
+            /// All of them, in the order of the column's `CHECK`.
+            pub const ALL: &[Self] = &[$(Self::$variant),+];
+
+            /// As the column holds it.
+            #[must_use]
+            pub const fn as_str(self) -> &'static str {
+                match self {
+                    $(Self::$variant => $word),+
+                }
+            }
+        }
+
+        impl TryFrom<&str> for $name {
+            type Error = UnknownWord;
+
+            fn try_from(word: &str) -> Result<Self, UnknownWord> {
+                match word {
+                    $($word => Ok(Self::$variant),)+
+                    _ => Err(UnknownWord { word: word.to_owned(), known: [$($word),+].join(", ") }),
+                }
+            }
+        }
+
+        impl FromStr for $name {
+            type Err = UnknownWord;
+
+            fn from_str(word: &str) -> Result<Self, UnknownWord> {
+                Self::try_from(word)
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.pad(self.as_str())
+            }
+        }
+    )+};
+}
+
+words! {
+    /// `styles.training_status`.
+    TrainingStatus {
+        /// Never trained, or a first training was cancelled.
+        Pending = "pending",
+        /// A job trains it, or is paused and can go on.
+        Training = "training",
+        /// Its LoRA is at `model_path`.
+        Completed = "completed",
+        /// The last training ended badly.
+        Failed = "failed",
+    }
+
+    /// `generations.status`.
+    GenerationStatus {
+        /// Waits for the device.
+        Queued = "queued",
+        /// Is being made.
+        Processing = "processing",
+        /// Failed, and is tried again: at most three times.
+        Retrying = "retrying",
+        /// Its picture is at `result_url`.
+        Completed = "completed",
+        /// Given up.
+        Failed = "failed",
+    }
+
+    /// `jobs.status`.
+    JobStatus {
+        /// Waits for the device.
+        Queued = "queued",
+        /// A worker has it.
+        Running = "running",
+        /// Stopped by the person; its checkpoint is kept.
+        Paused = "paused",
+        /// Ended well.
+        Completed = "completed",
+        /// Ended badly.
+        Failed = "failed",
+        /// Ended by the person.
+        Cancelled = "cancelled",
+    }
+
+    /// `jobs.kind`.
+    JobKind {
+        /// A style from artworks.
+        Train = "train",
+        /// Pictures from tags.
+        Generate = "generate",
+    }
+
+    /// `styles.license_type`.
+    LicenseType {
+        /// For the buyer's own use.
+        Personal = "personal",
+        /// Also for sale.
+        Commercial = "commercial",
+        /// For one buyer alone.
+        Exclusive = "exclusive",
+    }
+
+    /// `generations.aspect_ratio`: width to height.
+    AspectRatio {
+        /// A square of the model's native side.
+        Square = "1:1",
+        /// The large square.
+        LargeSquare = "2:2",
+        /// Twice as high as wide.
+        Tall = "1:2",
+        /// Wide screen.
+        Wide = "16:9",
+        /// Wide screen, upright.
+        WideUpright = "9:16",
+        /// Photograph.
+        Landscape = "4:3",
+        /// Photograph, upright.
+        Portrait = "3:4",
+    }
+}
+
+impl TrainingStatus {
+    /// Whether a style in this state may come into `next`.
+    #[must_use]
+    pub const fn may_become(self, next: Self) -> bool {
+        use TrainingStatus::{Completed, Failed, Pending, Training};
+        matches!(
+            (self, next),
+            (Pending | Completed | Failed, Training) | (Training, Pending | Completed | Failed)
+        )
+    }
+}
+
+impl GenerationStatus {
+    /// Whether a generation in this state may come into `next`.
+    #[must_use]
+    pub const fn may_become(self, next: Self) -> bool {
+        use GenerationStatus::{Completed, Failed, Processing, Queued, Retrying};
+        matches!(
+            (self, next),
+            (Queued | Retrying, Processing | Failed) | (Processing, Completed | Retrying | Failed)
+        )
+    }
+}
+
+impl JobStatus {
+    /// Whether a job in this state may come into `next`. A running job goes back to the queue when its worker died.
+    #[must_use]
+    pub const fn may_become(self, next: Self) -> bool {
+        use JobStatus::{Cancelled, Completed, Failed, Paused, Queued, Running};
+        matches!(
+            (self, next),
+            (Queued, Running | Failed | Cancelled)
+                | (Running, Queued | Paused | Completed | Failed | Cancelled)
+                | (Paused, Queued | Cancelled)
+        )
+    }
+}
+
+#[expect(clippy::derivable_impls, reason = "the enum is made by a macro that marks no variant")]
+impl Default for AspectRatio {
+    fn default() -> Self {
+        Self::Square
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_word_is_read_as_it_is_written() {
+        for status in GenerationStatus::ALL {
+            assert_eq!(GenerationStatus::try_from(status.as_str()), Ok(*status));
+            let json = serde_json::to_string(status).expect("plain data");
+            assert_eq!(json, format!("{:?}", status.as_str()));
+        }
+        assert!(TrainingStatus::try_from("done").is_err());
+        assert!(AspectRatio::try_from("5:7").is_err());
+    }
+
+    #[test]
+    fn what_has_ended_stays_as_it_is() {
+        for next in GenerationStatus::ALL {
+            assert!(!GenerationStatus::Completed.may_become(*next));
+            assert!(!GenerationStatus::Failed.may_become(*next));
+        }
+        for next in JobStatus::ALL {
+            assert!(!JobStatus::Completed.may_become(*next));
+            assert!(!JobStatus::Cancelled.may_become(*next));
+        }
+    }
+
+    #[test]
+    fn a_style_is_completed_by_training_alone() {
+        assert!(!TrainingStatus::Pending.may_become(TrainingStatus::Completed));
+        assert!(TrainingStatus::Training.may_become(TrainingStatus::Completed));
+    }
+}
