@@ -97,7 +97,7 @@ impl AdapterSlot {
         match adapted {
             Adapted::Nothing => self.frozen(x, &self.weight, bias),
             Adapted::Merged(weight) => self.frozen(x, &weight, bias),
-            Adapted::Learning(adapter) => self.frozen(x, &self.weight, bias)? + self.branch(x, &adapter)?,
+            Adapted::Learning(adapter) => self.learning(x, bias, &adapter),
         }
     }
 
@@ -108,8 +108,7 @@ impl AdapterSlot {
         }
     }
 
-    /// The adapter's part, computed in its own format (f32) whatever the network's is.
-    fn branch(&self, x: &Tensor, adapter: &Learning) -> Result<Tensor> {
+    fn learning(&self, x: &Tensor, bias: Option<&Tensor>, adapter: &Learning) -> Result<Tensor> {
         let variable = |var: &Var| {
             if ops::is_recording() {
                 var.as_tensor().clone()
@@ -118,23 +117,14 @@ impl AdapterSlot {
             }
         };
         let (down, up) = (variable(&adapter.down), variable(&adapter.up));
-        let wide = x.to_dtype(down.dtype())?;
-        let output = match self.kind {
-            LayerKind::Linear => {
-                let width = wide.dim(candle_core::D::Minus1)?;
-                let inside = wide.reshape(((), width))?.matmul(&down.t()?)?;
-                let mut shape = x.dims().to_vec();
-                let outside = inside.matmul(&up.t()?)?;
-                if let Some(last) = shape.last_mut() {
-                    *last = up.dim(0)?;
-                }
-                outside.reshape(shape)?
-            }
+        match self.kind {
+            LayerKind::Linear => ops::linear_adapted(x, &self.weight, bias, &down, &up, adapter.scale),
             LayerKind::Conv2d(by) => {
-                let inside = ops::conv2d_trainable(&wide, &down, by)?;
-                ops::conv2d_trainable(&inside, &up, Convolution { stride: 1, padding: 0 })?
+                // The adapter computes in its own format (f32) whatever the network's is.
+                let inside = ops::conv2d_trainable(&x.to_dtype(down.dtype())?, &down, by)?;
+                let branch = ops::conv2d_trainable(&inside, &up, Convolution { stride: 1, padding: 0 })?;
+                self.frozen(x, &self.weight, bias)? + (branch * adapter.scale)?.to_dtype(x.dtype())?
             }
-        };
-        (output * adapter.scale)?.to_dtype(x.dtype())
+        }
     }
 }

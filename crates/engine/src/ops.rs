@@ -14,11 +14,14 @@ mod linear;
 mod matmul;
 mod normalization;
 mod resample;
+#[cfg(test)]
+mod tests;
 
 pub use activation::{geglu, gelu, quick_gelu, silu};
 pub use attention::attention;
 pub use convolution::{Convolution, conv2d, conv2d_trainable};
+pub(crate) use gradient::without_recording;
 pub use gradient::{AdapterGradients, checkpoint, is_recording};
-pub use linear::linear;
+pub use linear::{linear, linear_adapted};
 pub use normalization::{group_norm, group_norm_silu, layer_norm};
 pub use resample::upsample_nearest;

@@ -290,9 +290,7 @@ fn forward(x: &Tensor, weight: &Tensor, bias: Option<&Tensor>, by: Convolution) 
 fn to_input(x: &Tensor, weight: &Tensor, gradient: &Tensor, by: Convolution) -> Result<Tensor> {
     let shape = Geometry::new(x, weight, by)?;
     if !runs_here(gradient) {
-        let covered = |out: usize| (out - 1) * by.stride + shape.kernel - 2 * by.padding;
-        let rest = shape.height - covered(shape.out_height);
-        return gradient.conv_transpose2d(weight, by.padding, rest, by.stride, 1);
+        return to_input_composed(&shape, weight, gradient);
     }
     let (weights, gradients) = (elements(weight)?, elements(gradient)?);
     let mut output = vec![0f32; shape.batch * shape.channels * shape.pixels()];
@@ -341,6 +339,19 @@ fn to_input(x: &Tensor, weight: &Tensor, gradient: &Tensor, by: Convolution) -> 
                 });
         });
     Tensor::from_vec(output, x.shape(), x.device())
+}
+
+/// Without candle's output padding, of which it knows one for both sides: the whole canvas, from which the padding is cut.
+fn to_input_composed(shape: &Geometry, weight: &Tensor, gradient: &Tensor) -> Result<Tensor> {
+    let mut canvas = gradient.conv_transpose2d(weight, 0, 0, shape.stride, 1)?;
+    for (dimension, side) in [(2, shape.height), (3, shape.width)] {
+        // Pixels after the last kernel were never looked at.
+        let missing = (shape.padding + side).saturating_sub(canvas.dim(dimension)?);
+        canvas = canvas
+            .pad_with_zeros(dimension, 0, missing)?
+            .narrow(dimension, shape.padding, side)?;
+    }
+    canvas.contiguous()
 }
 
 /// Gradient of the weight: the output's gradient times the unfolded input, transposed.

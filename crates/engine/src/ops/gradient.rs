@@ -187,11 +187,17 @@ pub fn is_recording() -> bool {
     RECORDING.get()
 }
 
-fn without_recording<T>(f: impl FnOnce() -> T) -> T {
-    let before = RECORDING.replace(false);
-    let result = f();
-    RECORDING.set(before);
-    result
+/// Runs `f` without joining any graph; adapters give plain values.
+pub(crate) fn without_recording<T>(f: impl FnOnce() -> T) -> T {
+    /// Restores the state when `f` is left, by a panic too.
+    struct Before(bool);
+    impl Drop for Before {
+        fn drop(&mut self) {
+            RECORDING.set(self.0);
+        }
+    }
+    let _before = Before(RECORDING.replace(false));
+    f()
 }
 
 /// Gradients of adapters, gathered over one or many backward passes.

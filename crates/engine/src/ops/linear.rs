@@ -18,6 +18,47 @@ pub fn linear(x: &Tensor, weight: &Tensor, bias: Option<&Tensor>) -> Result<Tens
     })
 }
 
+/// [`linear`] with an adapter that learns beside it: x·Wᵀ + b + `scale`·(x·downᵀ)·upᵀ, down `[r, in]`, up `[out, r]`. Gradients for x (where
+/// it is tracked), down and up. The adapter's part is computed in its own format (f32) whatever the layer's is.
+///
+/// # Errors
+/// When the shapes do not fit or the device fails.
+pub fn linear_adapted(
+    x: &Tensor,
+    weight: &Tensor,
+    bias: Option<&Tensor>,
+    down: &Tensor,
+    up: &Tensor,
+    scale: f64,
+) -> Result<Tensor> {
+    let wide = x.detach().to_dtype(down.dtype())?.contiguous()?;
+    let inside = (multiply(&wide, &down.detach(), Side::Transposed, None)? * scale)?;
+    let branch = multiply(&inside, &up.detach(), Side::Transposed, None)?;
+    let output = (multiply(&x.detach(), weight, Side::Transposed, bias)? + branch.to_dtype(x.dtype())?)?;
+    let (weight, x_is_tracked) = (weight.clone(), x.track_op());
+    with_gradient("linear_adapted", &[x, down, up], output, move |inputs, gradient| {
+        let (x, down, up) = (&inputs[0], &inputs[1], &inputs[2]);
+        let wide = gradient.to_dtype(down.dtype())?;
+        let (flat_x, flat) = (rows(&x.to_dtype(down.dtype())?)?, rows(&wide)?);
+        // Scaled where it is smallest.
+        let inside = (multiply(&wide, up, Side::Plain, None)? * scale)?;
+        let to_down = rows(&inside)?.t()?.matmul(&flat_x)?;
+        let to_up = (flat.t()?.matmul(&multiply(&flat_x, down, Side::Transposed, None)?)? * scale)?;
+        let to_x = if x_is_tracked {
+            let branch = multiply(&inside, down, Side::Plain, None)?.to_dtype(x.dtype())?;
+            Some((multiply(gradient, &weight, Side::Plain, None)? + branch)?)
+        } else {
+            None
+        };
+        Ok(vec![to_x, Some(to_down), Some(to_up)])
+    })
+}
+
+/// `[…, C]` → `[N, C]`.
+fn rows(x: &Tensor) -> Result<Tensor> {
+    x.contiguous()?.reshape(((), x.dim(candle_core::D::Minus1)?))
+}
+
 #[derive(Clone, Copy, PartialEq)]
 enum Side {
     /// x·W

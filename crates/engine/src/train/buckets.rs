@@ -64,7 +64,10 @@ impl Order {
     }
 
     fn batches_per_epoch(&self) -> usize {
-        let batches = self.buckets.iter().map(|bucket| bucket.pictures.len().div_ceil(self.batch));
+        let batches = self
+            .buckets
+            .iter()
+            .map(|bucket| bucket.pictures.len().div_ceil(self.batch));
         batches.sum()
     }
 

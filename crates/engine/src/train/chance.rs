@@ -68,7 +68,10 @@ mod tests {
         let mean = numbers.iter().sum::<f32>() / numbers.len() as f32;
         let variance = numbers.iter().map(|x| (x - mean).powi(2)).sum::<f32>() / numbers.len() as f32;
         // Four standard errors of 10⁵ draws.
-        assert!(mean.abs() < 0.013 && (variance - 1.0).abs() < 0.018, "{mean} {variance}");
+        assert!(
+            mean.abs() < 0.013 && (variance - 1.0).abs() < 0.018,
+            "{mean} {variance}"
+        );
     }
 
     #[test]

@@ -74,7 +74,9 @@ impl AdamW {
 }
 
 fn flat(parameters: &[Var]) -> Result<Tensor> {
-    let parts = parameters.iter().map(|parameter| parameter.as_detached_tensor().flatten_all());
+    let parts = parameters
+        .iter()
+        .map(|parameter| parameter.as_detached_tensor().flatten_all());
     Ok(Tensor::cat(&parts.collect::<candle_core::Result<Vec<_>>>()?, 0)?)
 }
 

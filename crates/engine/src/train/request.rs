@@ -224,7 +224,10 @@ impl TrainSettings {
         if !(0.0..=1.0).contains(&self.caption_dropout) {
             return refuse("caption_dropout must lie between 0 and 1");
         }
-        if self.min_snr_gamma.is_some_and(|gamma| !(gamma.is_finite() && gamma > 0.0)) {
+        if self
+            .min_snr_gamma
+            .is_some_and(|gamma| !(gamma.is_finite() && gamma > 0.0))
+        {
             return refuse("min_snr_gamma must be above 0");
         }
         Ok(())

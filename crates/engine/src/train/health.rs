@@ -1,0 +1,64 @@
+//! Whether a finished style does anything, and nothing bad: read back from its file, as every other program would.
+
+use image::RgbImage;
+
+use super::request::{Health, TrainRequest};
+use super::result;
+use crate::error::Result;
+use crate::lora::LoraFile;
+use crate::model::Model;
+
+/// Seed of the picture that is made with and without the style.
+const SEED: u64 = 20_260;
+/// Rounding alone moves a picture by less than this share of its range.
+const DIFFERENCE_MIN: f64 = 0.002;
+
+/// Reads the finished file and tries it; leaves the model without adapters.
+pub(super) fn check(model: &Model, request: &TrainRequest, layers: u32) -> Result<Health> {
+    let mut problems = Vec::new();
+    let file = LoraFile::read(&request.output)?;
+    for layer in file.layers_of(model)? {
+        let largest = |tensor: &candle_core::Tensor| tensor.abs()?.flatten_all()?.max(0)?.to_scalar::<f32>();
+        let sum = |tensor: &candle_core::Tensor| tensor.sum_all()?.to_scalar::<f32>();
+        // A maximum passes over what is no number, a sum does not.
+        if !sum(&layer.down)?.is_finite() || !sum(&layer.up)?.is_finite() {
+            problems.push(format!("the layer {} holds values that are no numbers", layer.name));
+        } else if largest(&layer.up)? == 0.0 {
+            problems.push(format!("the layer {} has learnt nothing", layer.name));
+        }
+    }
+    model.clear_adapters();
+    let prompt = request
+        .pictures
+        .first()
+        .map(|picture| request.caption(picture))
+        .unwrap_or_default();
+    let without = result::sample(model, request, &prompt, SEED, result::HEALTH_STEPS)?;
+    let receipt = file.apply(model, 1.0);
+    let with = receipt.and_then(|receipt| {
+        if receipt.layers_matched != receipt.layers || receipt.layers != layers as usize {
+            let matched = receipt.layers_matched;
+            problems.push(format!(
+                "{matched} of {layers} trained layers are found again in the finished file"
+            ));
+        }
+        result::sample(model, request, &prompt, SEED, result::HEALTH_STEPS)
+    });
+    model.clear_adapters();
+    let picture_difference = difference(&without, &with?);
+    if picture_difference < DIFFERENCE_MIN {
+        problems.push("a picture with the style is the same as without it".into());
+    }
+    Ok(Health {
+        problems,
+        layers,
+        picture_difference,
+    })
+}
+
+/// Mean absolute difference, 0 to 1, of pictures of one size.
+fn difference(a: &RgbImage, b: &RgbImage) -> f64 {
+    let pairs = a.as_raw().iter().zip(b.as_raw());
+    let sum: f64 = pairs.map(|(&a, &b)| f64::from(a.abs_diff(b))).sum();
+    sum / (255.0 * a.as_raw().len() as f64)
+}
