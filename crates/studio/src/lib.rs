@@ -1,1 +1,24 @@
-//! See ARCHITECTURE.md.
+//! The desktop's core: the library, curation and jobs. Knows no window, no tensor and no server.
+//!
+//! [`Library`] is the person's data: a database and files named after their content. Everything else is functions on it, a module a
+//! noun. A kill at any point leaves a library that opens: files are whole before a row names them, and jobs are rows.
+
+pub mod artworks;
+pub mod config;
+mod error;
+pub mod generations;
+pub mod hardware;
+pub mod inspect;
+pub mod jobs;
+mod library;
+pub mod models;
+pub mod picture;
+pub mod styles;
+pub mod tags;
+pub mod training;
+pub mod worker;
+
+pub use atelier_contract as contract;
+pub use config::Config;
+pub use error::Error;
+pub use library::{Access, Library};

@@ -1,0 +1,153 @@
+//! The person's data: one SQLite database and the files it names, in one folder.
+//!
+//! ```text
+//! library.db      the tables of migrations/library
+//! library.lock    held by the one program that writes; its content says whether that program ended by itself
+//! images/ab/…     pictures, named after their SHA-256
+//! ```
+//!
+//! Files first, rows second: a picture is whole and on the disk before a row names it, so that a kill leaves at most a file
+//! that no row names. The next program to open the library removes those.
+
+mod files;
+mod lock;
+mod sweep;
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use atelier_contract::Refusal;
+use sqlx::migrate::Migrator;
+use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
+use sqlx::{Sqlite, SqlitePool, Transaction};
+
+use crate::Error;
+use crate::error::database_refusal;
+use lock::Lock;
+
+pub(crate) use files::sha256_hex;
+
+static MIGRATIONS: Migrator = sqlx::migrate!("../../migrations/library");
+
+/// How long a statement waits for another connection's write.
+const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
+/// One writes, the others read.
+const CONNECTIONS_MAX: u32 = 4;
+
+/// What a program wants with the library.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Access {
+    /// Only look, also while another program writes.
+    Read,
+    /// The one program that writes.
+    Write,
+}
+
+/// An open library.
+#[derive(Debug)]
+pub struct Library {
+    folder: PathBuf,
+    pool: SqlitePool,
+    /// Let go when the library is dropped. `None` for readers.
+    lock: Option<Lock>,
+}
+
+impl Library {
+    /// Opens the library in `folder`, and makes it when there is none.
+    ///
+    /// For writing it waits up to `lock_wait` for another writer, brings the tables up to date, and removes what a killed program
+    /// left half done. A reader of a library that is missing or out of date opens it for writing.
+    ///
+    /// # Errors
+    /// [`Refusal::LibraryInUse`], [`Refusal::LibraryDamaged`], [`Refusal::LibraryTooNew`], [`Refusal::NotWritable`] or [`Refusal::DiskFull`].
+    pub async fn open(folder: &Path, access: Access, lock_wait: Duration) -> Result<Self, Error> {
+        if access == Access::Read
+            && let Some(library) = Self::open_for_reading(folder).await?
+        {
+            return Ok(library);
+        }
+        std::fs::create_dir_all(folder).map_err(Error::file(folder))?;
+        let lock = Lock::acquire(folder, lock_wait).await?;
+        let pool = connect(folder, true).await?;
+        MIGRATIONS.run(&pool).await.map_err(|error| Error::Migration {
+            library: folder.to_owned(),
+            source: Box::new(error),
+        })?;
+        let library = Self { folder: folder.to_owned(), pool, lock: Some(lock) };
+        if library.was_killed() {
+            sweep::orphans(&library).await?;
+        }
+        crate::jobs::recover(&library).await?;
+        Ok(library)
+    }
+
+    async fn open_for_reading(folder: &Path) -> Result<Option<Self>, Error> {
+        if !folder.join("library.db").is_file() {
+            return Ok(None);
+        }
+        let pool = connect(folder, false).await?;
+        // Not a checked query: the migrator makes this table, no migration does.
+        let applied: Result<i64, _> = sqlx::query_scalar("SELECT max(version) FROM _sqlx_migrations WHERE success")
+            .fetch_one(&pool)
+            .await;
+        let newest = MIGRATIONS.iter().map(|migration| migration.version).max();
+        let current = applied.is_ok_and(|version| newest == Some(version));
+        Ok(current.then(|| Self { folder: folder.to_owned(), pool, lock: None }))
+    }
+
+    /// The library's folder.
+    #[must_use]
+    pub fn folder(&self) -> &Path {
+        &self.folder
+    }
+
+    /// Where a file is that a row names: `image_url`, `result_url`, `model_path`.
+    #[must_use]
+    pub fn path_of(&self, url: &str) -> PathBuf {
+        self.folder.join(url)
+    }
+
+    /// Puts a picture among the library's files, named after its content, and gives what a row may call it. On return it is on
+    /// the disk; the same content twice is one file. Blocks: call it where blocking is allowed.
+    ///
+    /// # Errors
+    /// [`Error::File`] when it cannot be written; then nothing of it is left.
+    pub fn store_picture(&self, bytes: &[u8], extension: &str) -> Result<String, Error> {
+        files::store(&self.folder, bytes, extension)
+    }
+
+    /// Connections for queries.
+    pub(crate) fn pool(&self) -> &SqlitePool {
+        &self.pool
+    }
+
+    /// A transaction that may write at once, so that it never has to be repeated because another one was faster.
+    pub(crate) async fn begin(&self) -> Result<Transaction<'static, Sqlite>, Error> {
+        Ok(self.pool.begin_with("BEGIN IMMEDIATE").await?)
+    }
+
+    /// Whether the program that wrote before this one was killed, so that rows and files may want tidying.
+    pub(crate) fn was_killed(&self) -> bool {
+        self.lock.as_ref().is_some_and(Lock::was_killed)
+    }
+}
+
+async fn connect(folder: &Path, create: bool) -> Result<SqlitePool, Error> {
+    let file = folder.join("library.db");
+    let options = SqliteConnectOptions::new()
+        .filename(&file)
+        .create_if_missing(create)
+        .foreign_keys(true)
+        .busy_timeout(BUSY_TIMEOUT)
+        .journal_mode(SqliteJournalMode::Wal)
+        // A commit is on the disk when it returns: NORMAL could lose the last ones when the power goes. Commits are few.
+        .synchronous(SqliteSynchronous::Full);
+    SqlitePoolOptions::new()
+        .max_connections(CONNECTIONS_MAX)
+        .connect_with(options)
+        .await
+        .map_err(|error| match database_refusal(&error, &file) {
+            Refusal::Internal { .. } => Error::Database(error),
+            refusal => Error::Refused(refusal),
+        })
+}
