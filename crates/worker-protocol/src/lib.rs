@@ -5,6 +5,8 @@
 //! studio that meets another [`PROTOCOL_VERSION`] does not talk to that worker. One job runs at a time; later ones wait
 //! in order. This crate knows neither tensors nor users.
 
-pub mod messages;
+pub mod client;
+pub mod framing;
+mod messages;
 
 pub use messages::*;
