@@ -1,5 +1,6 @@
 //! LoRA files: read in every naming that is in use, applied with a receipt, written for others to read.
 
+mod learn;
 mod naming;
 mod write;
 
@@ -8,6 +9,7 @@ use std::path::{Path, PathBuf};
 
 use candle_core::{DType, Tensor};
 
+pub use learn::LearningLayer;
 pub use naming::Naming;
 pub use write::{LoraLayer, write};
 
@@ -29,6 +31,8 @@ pub struct LoraFile {
 
 /// One layer of a file.
 struct Raw {
+    /// Of `down` and `up`, in the file.
+    names: [String; 2],
     down: Tensor,
     up: Tensor,
     alpha: Option<f64>,
@@ -58,7 +62,8 @@ impl LoraFile {
     /// When the file is not sound, holds no LoRA, or holds one of a kind that is not supported.
     pub fn read(path: &Path) -> Result<Self> {
         let file = SafeTensors::open(path)?;
-        let mut parts: BTreeMap<String, (Option<Tensor>, Option<Tensor>, Option<f64>)> = BTreeMap::new();
+        type Found = (Option<(String, Tensor)>, Option<(String, Tensor)>, Option<f64>);
+        let mut parts: BTreeMap<String, Found> = BTreeMap::new();
         let mut naming = None;
         for name in file.names() {
             let Some((layer, piece, how)) = naming::split(name) else {
@@ -81,8 +86,8 @@ impl LoraFile {
             };
             let entry = parts.entry(layer).or_default();
             match piece {
-                Piece::Down => entry.0 = Some(file.load(name, DType::F32)?),
-                Piece::Up => entry.1 = Some(file.load(name, DType::F32)?),
+                Piece::Down => entry.0 = Some((name.to_owned(), file.load(name, DType::F32)?)),
+                Piece::Up => entry.1 = Some((name.to_owned(), file.load(name, DType::F32)?)),
                 Piece::Alpha => {
                     let alpha = file.load(name, DType::F32)?.flatten_all()?.to_vec1::<f32>()?;
                     entry.2 = alpha.first().map(|&alpha| f64::from(alpha));
@@ -93,7 +98,7 @@ impl LoraFile {
         let metadata = file.metadata().clone();
         let mut layers = BTreeMap::new();
         for (name, (down, up, alpha)) in parts {
-            let (Some(down), Some(up)) = (down, up) else {
+            let (Some((down_name, down)), Some((up_name, up))) = (down, up) else {
                 return Err(EngineError::invalid(
                     path,
                     format!("the layer {name} has only one of its two matrices"),
@@ -109,7 +114,16 @@ impl LoraFile {
             let alpha = alpha
                 .filter(|&alpha| alpha != 0.0)
                 .or_else(|| naming::peft_alpha(&metadata, &name));
-            layers.insert(name, Raw { down, up, alpha });
+            let names = [down_name, up_name];
+            layers.insert(
+                name,
+                Raw {
+                    names,
+                    down,
+                    up,
+                    alpha,
+                },
+            );
         }
         Ok(Self {
             path: path.to_owned(),

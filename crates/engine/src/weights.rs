@@ -2,6 +2,7 @@
 
 mod file;
 mod original;
+mod save;
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
@@ -11,6 +12,7 @@ use candle_core::{DType, Device, Tensor};
 
 pub use file::{SafeTensors, TensorFacts};
 pub(crate) use original::{Original, unet_prefixes};
+pub use save::save;
 
 use crate::adapter::{AdapterRegistry, AdapterSlot};
 use crate::error::{EngineError, Result};

@@ -7,6 +7,7 @@ use rayon::prelude::*;
 
 use super::cpu::{elements, exp, runs_here};
 use super::gradient::with_gradient;
+use super::interrupt::go_on;
 use super::matmul::{Matrix, Threads, product};
 
 /// Queries of one tile: with 4,096 keys its scores take 1 MiB.
@@ -18,6 +19,7 @@ const TILE: usize = 64;
 /// # Errors
 /// When the shapes do not fit or the device fails.
 pub fn attention(q: &Tensor, k: &Tensor, v: &Tensor, heads: usize, causal: bool) -> Result<Tensor> {
+    go_on()?;
     let shape = Shape::new(q, k, v, heads, causal)?;
     let [q_, k_, v_] = [
         q.detach().contiguous()?,
@@ -30,6 +32,7 @@ pub fn attention(q: &Tensor, k: &Tensor, v: &Tensor, heads: usize, causal: bool)
         shape.composed(&q_, &k_, &v_)?
     };
     with_gradient("attention", &[q, k, v], output, move |inputs, gradient| {
+        go_on()?;
         let inputs: Vec<_> = inputs.iter().map(Tensor::contiguous).collect::<Result<_>>()?;
         let gradients = if runs_here(gradient) {
             shape.backward(&inputs[0], &inputs[1], &inputs[2], gradient)?

@@ -8,6 +8,7 @@ use rayon::prelude::*;
 
 use super::cpu::{elements, runs_here};
 use super::gradient::with_gradient;
+use super::interrupt::go_on;
 use super::matmul::{Matrix, Threads, product};
 
 /// Size of one band of unfolded pixels, in elements (4 MiB).
@@ -197,6 +198,7 @@ pub fn conv2d_trainable(x: &Tensor, weight: &Tensor, by: Convolution) -> Result<
 }
 
 fn forward(x: &Tensor, weight: &Tensor, bias: Option<&Tensor>, by: Convolution) -> Result<Tensor> {
+    go_on()?;
     let shape = Geometry::new(x, weight, by)?;
     let x = x.contiguous()?;
     if !runs_here(&x) {
@@ -288,6 +290,7 @@ fn forward(x: &Tensor, weight: &Tensor, bias: Option<&Tensor>, by: Convolution) 
 
 /// Gradient of the input: the product with the transposed kernel, folded back.
 fn to_input(x: &Tensor, weight: &Tensor, gradient: &Tensor, by: Convolution) -> Result<Tensor> {
+    go_on()?;
     let shape = Geometry::new(x, weight, by)?;
     if !runs_here(gradient) {
         return to_input_composed(&shape, weight, gradient);

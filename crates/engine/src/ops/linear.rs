@@ -4,6 +4,7 @@ use candle_core::{Result, Tensor};
 
 use super::cpu::{elements, runs_here};
 use super::gradient::with_gradient;
+use super::interrupt::go_on;
 use super::matmul::{Matrix, Threads, product};
 
 /// x·Wᵀ + b: x `[…, in]`, weight `[out, in]`, bias `[out]` → `[…, out]`.
@@ -68,6 +69,7 @@ enum Side {
 }
 
 fn multiply(x: &Tensor, weight: &Tensor, side: Side, bias: Option<&Tensor>) -> Result<Tensor> {
+    go_on()?;
     let (rows, columns) = weight.dims2()?;
     let (inside, outside) = if side == Side::Plain {
         (rows, columns)

@@ -121,6 +121,7 @@ impl SafeTensors {
     /// # Errors
     /// When there is no such tensor.
     pub fn load(&self, name: &str, dtype: DType) -> Result<Tensor> {
+        crate::ops::go_on()?;
         let missing = || EngineError::invalid(&self.path, format!("the tensor {name} is missing"));
         let facts = self.tensors.get(name).ok_or_else(missing)?;
         let (start, end) = facts.bytes;
