@@ -1,0 +1,180 @@
+//! Generations: pictures from styles and tags. One row a picture, one job an order.
+//!
+//! `queued → processing → completed`, and on the way `retrying` at most [`jobs::RETRIES_MAX`] times, each with less at once when memory was
+//! short. A picture that is finished stays finished, whatever happens to those behind it.
+
+mod order;
+mod run;
+
+use atelier_contract::{JobId, JobKind, JobStatus, LicenseType, Refusal, StyleId, Tag, TrainingStatus};
+use atelier_worker_protocol::Sampler;
+
+use crate::jobs;
+use crate::models::{self, Model};
+use crate::picture::provenance::{ModelFacts, StyleFacts};
+use crate::picture::signature;
+use crate::worker::Workshop;
+use crate::{Config, Error, Library, styles};
+
+pub use order::{
+    COUNT_MAX, GUIDANCE_MAX, Order, SAMPLERS, STEPS_MAX, STRENGTH_MAX, Settings, prompt, sampler_name, sampler_named, size_of,
+};
+pub use run::{Finished, Update, run_queue};
+
+/// Steps, guidance and sampler that suit most pictures of a model.
+const STEPS: u32 = 20;
+const GUIDANCE: f64 = 7.0;
+const GUIDANCE_SMALL: f64 = 4.0;
+const SAMPLER: Sampler = Sampler::Dpmpp2mKarras;
+
+/// A style that is fit for use.
+struct Usable {
+    id: StyleId,
+    facts: StyleFacts,
+    lora: String,
+    base_model: String,
+}
+
+/// Writes down an order: a job and a row for every picture, all `queued`. [`run_queue`] makes them.
+///
+/// # Errors
+/// [`Refusal::StyleUnknown`], [`Refusal::StyleNotTrained`], [`Refusal::StyleInTraining`], [`Refusal::StyleUnhealthy`],
+/// [`Refusal::ModelUnknown`], [`Refusal::NumberOutOfRange`], [`Refusal::RequestInvalid`].
+pub async fn place(library: &Library, config: &Config, workshop: &mut Workshop, order: &Order) -> Result<JobId, Error> {
+    order.check()?;
+    let mut styles = Vec::with_capacity(order.styles.len());
+    for (name, strength) in &order.styles {
+        styles.push(usable(library, name, *strength).await?);
+    }
+    let base = order.model.clone().or_else(|| styles.first().map(|style| style.base_model.clone()));
+    let model = models::resolve(library, config, workshop, base.as_deref().unwrap_or(styles::STARTER_MODEL)).await?;
+    let settings = settings(order, &styles, &model);
+    let first = order.seed.unwrap_or_else(random_seed);
+    let seeds: Vec<u64> = (0..u64::from(order.count)).map(|index| first.wrapping_add(index)).collect();
+    write(library, &settings, styles.first().map(|style| style.id), &order.tags, &seeds).await
+}
+
+fn settings(order: &Order, styles: &[Usable], model: &Model) -> Settings {
+    let (width, height) = size_of(order.aspect, model.native_size_px);
+    let small = model.architecture == "sd15-small";
+    Settings {
+        model: ModelFacts { id: model.id.clone(), architecture: model.architecture.clone(), sha256: model.hash() },
+        model_path: model.path.clone(),
+        loras: styles.iter().map(|style| style.lora.clone()).collect(),
+        prompt: prompt(styles.iter().map(|style| style.facts.name.as_str()), order.tags.iter().map(Tag::as_str)),
+        styles: styles.iter().map(|style| style.facts.clone()).collect(),
+        negative_prompt: prompt([], order.negative.iter().map(Tag::as_str)),
+        tags: order.tags.iter().map(|tag| tag.as_str().to_owned()).collect(),
+        aspect: order.aspect,
+        width,
+        height,
+        steps: order.steps.unwrap_or(STEPS),
+        guidance: order.guidance.unwrap_or(if small { GUIDANCE_SMALL } else { GUIDANCE }),
+        sampler: order.sampler.unwrap_or(SAMPLER),
+        out: order.out.clone(),
+    }
+}
+
+async fn write(
+    library: &Library,
+    settings: &Settings,
+    style: Option<StyleId>,
+    tags: &[Tag],
+    seeds: &[u64],
+) -> Result<JobId, Error> {
+    let request = serde_json::to_string(settings)?;
+    let aspect = settings.aspect.as_str();
+    let style = style.map(StyleId::get);
+    let mut tx = library.begin().await?;
+    let job = jobs::create(&mut tx, JobKind::Generate, None, &request).await?;
+    let job_number = job.get();
+    for seed in seeds {
+        // All 64 bits; a seed of 2⁶³ or more looks negative there.
+        let seed = i64::from_ne_bytes(seed.to_ne_bytes());
+        let generation = sqlx::query!(
+            r#"INSERT INTO generations (job_id, style_id, aspect_ratio, seed, settings)
+               VALUES ($1, $2, $3, $4, $5)
+            RETURNING id AS "id!: i64""#,
+            job_number,
+            style,
+            aspect,
+            seed,
+            request,
+        )
+        .fetch_one(&mut *tx)
+        .await?
+        .id;
+        for (sequence, tag) in (0_i64..).zip(tags) {
+            let name = tag.as_str();
+            sqlx::query!("INSERT INTO tags (name) VALUES ($1) ON CONFLICT (name) DO NOTHING", name).execute(&mut *tx).await?;
+            sqlx::query!(
+                "INSERT OR IGNORE INTO generation_tags (generation_id, tag_id, sequence)
+                 SELECT $1, id, $2 FROM tags WHERE name = $3",
+                generation,
+                sequence,
+                name,
+            )
+            .execute(&mut *tx)
+            .await?;
+        }
+    }
+    tx.commit().await?;
+    Ok(job)
+}
+
+/// A style's LoRA and what stands in pictures about it.
+async fn usable(library: &Library, name: &str, strength: f64) -> Result<Usable, Error> {
+    let style = styles::find(library, name).await?;
+    let not_trained = || Refusal::StyleNotTrained { style: style.name.clone() };
+    let lora = match (style.training_status, &style.model_path) {
+        (TrainingStatus::Completed, Some(lora)) => lora.clone(),
+        (TrainingStatus::Training, _) => return Err(Refusal::StyleInTraining { style: style.name }.into()),
+        (TrainingStatus::Failed, _) => return Err(style.training_failure.clone().unwrap_or_else(not_trained).into()),
+        (TrainingStatus::Pending | TrainingStatus::Completed, _) => return Err(not_trained().into()),
+    };
+    let path = library.path_of(&lora);
+    if !path.is_file() {
+        return Err(Refusal::FileMissing { file: path.display().to_string() }.into());
+    }
+    let sha256 = tokio::task::spawn_blocking(move || models::download::sha256_of(&path)).await??;
+    let id = style.id.get();
+    let license = sqlx::query_scalar!("SELECT license_type FROM styles WHERE id = $1", id).fetch_one(library.pool()).await?;
+    let artist = signature::artist(library)?.name;
+    let facts = StyleFacts {
+        name: style.name,
+        strength,
+        artist: (!artist.is_empty()).then_some(artist),
+        license: LicenseType::try_from(license.as_str()).unwrap_or(LicenseType::Personal),
+        sha256,
+        layers_matched: 0,
+        layers: 0,
+        base_model_matches: false,
+    };
+    Ok(Usable { id: style.id, facts, lora, base_model: style.base_model })
+}
+
+/// 64 random bits. The standard library's hasher takes its keys from the system, and nothing secret depends on a seed.
+fn random_seed() -> u64 {
+    use std::hash::{BuildHasher, Hasher};
+    std::collections::hash_map::RandomState::new().build_hasher().finish()
+}
+
+/// Ends what an order has not finished, whether it waits or runs.
+pub(crate) async fn cancel_open(library: &Library, job: JobId, reason: &Refusal) -> Result<(), Error> {
+    let failure = serde_json::to_string(reason)?;
+    let number = job.get();
+    let mut tx = library.begin().await?;
+    sqlx::query!(
+        "UPDATE generations
+            SET status = 'failed', failure = $2, generation_progress = NULL, updated_at = strftime('%Y-%m-%dT%H:%M:%fZ', 'now')
+          WHERE job_id = $1 AND status IN ('queued','processing','retrying')",
+        number,
+        failure,
+    )
+    .execute(&mut *tx)
+    .await?;
+    let to = if matches!(reason, Refusal::Cancelled {}) { JobStatus::Cancelled } else { JobStatus::Failed };
+    jobs::advance(&mut tx, job, JobStatus::Running, to, (to == JobStatus::Failed).then_some(reason)).await?;
+    tx.commit().await?;
+    Ok(())
+}

@@ -1,0 +1,393 @@
+//! Making the pictures of an order: one task for the worker after the other, until every row is completed or failed.
+
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use atelier_contract::{GenerationId, GenerationProgress, GenerationStatus, JobId, JobStatus, Refusal};
+use atelier_worker_protocol::{self as protocol, Generate, LoraUse, Outcome, Phase, Task};
+use image::RgbImage;
+use tokio::sync::watch;
+
+use super::{Settings, cancel_open, sampler_name};
+use crate::jobs;
+use crate::picture::provenance::{Provenance, SignatureFacts};
+use crate::picture::{self, Signature, signature};
+use crate::worker::{Message, Wish, WorkError, Workshop};
+use crate::{Error, Library};
+
+/// Shortest time between two writes of progress.
+const PROGRESS_INTERVAL: Duration = Duration::from_secs(1);
+/// Steps between two previews.
+const PREVIEW_EVERY: u32 = 0;
+
+/// What [`run_queue`] says on its way.
+#[derive(Debug)]
+#[expect(missing_docs, reason = "a field is what its name says")]
+pub enum Update {
+    /// An order begins; `left_over` when it is from an earlier run.
+    Begins { job: JobId, pictures: u32, left_over: bool },
+    /// Part of it that is done, and what is going on.
+    Progress { phase: Phase, step: u32, steps: u32, seconds_left: Option<f64> },
+    /// A picture is finished.
+    Finished(Finished),
+    /// The worker failed; the pictures that are missing are tried again.
+    Retrying { attempt: u32, reason: Refusal },
+    /// Pictures that were given up.
+    Failed { pictures: u32, reason: Refusal },
+}
+
+/// A finished picture.
+#[derive(Debug, Clone, serde::Serialize)]
+pub struct Finished {
+    /// Its row.
+    pub generation: GenerationId,
+    /// What it was drawn from.
+    #[serde(with = "crate::picture::provenance::decimal")]
+    pub seed: u64,
+    /// The file in the library.
+    pub path: PathBuf,
+    /// The copy that was asked for.
+    pub copy: Option<PathBuf>,
+}
+
+/// A row that is to be made.
+struct Open {
+    id: i64,
+    seed: u64,
+    retries: u32,
+}
+
+/// Makes the pictures of all orders that wait, oldest first; `order` is the one that was placed now. Gives its first failure.
+///
+/// # Errors
+/// The library's; a picture that fails is told by [`Update::Failed`] and its row, and does not end the others.
+pub async fn run_queue(
+    library: &Library,
+    workshop: &mut Workshop,
+    order: Option<JobId>,
+    wish: &mut watch::Receiver<Wish>,
+    on_update: &mut (dyn FnMut(Update) + Send),
+) -> Result<Option<Refusal>, Error> {
+    let waiting = sqlx::query!(
+        r#"SELECT id AS "id!: i64", request
+             FROM jobs
+            WHERE kind = 'generate' AND status = 'queued'
+            ORDER BY id"#
+    )
+    .fetch_all(library.pool())
+    .await?;
+    let mut failure = None;
+    for row in waiting {
+        let job: JobId = jobs::id(row.id)?;
+        let settings: Settings = serde_json::from_str(&row.request)?;
+        let left_over = order != Some(job);
+        let ended = Run { library, workshop, job, settings, wish }.run(left_over, on_update).await?;
+        if !left_over {
+            failure = ended;
+        }
+    }
+    Ok(failure)
+}
+
+struct Run<'a> {
+    library: &'a Library,
+    workshop: &'a mut Workshop,
+    job: JobId,
+    settings: Settings,
+    wish: &'a mut watch::Receiver<Wish>,
+}
+
+impl Run<'_> {
+    /// Makes all that is open. Gives the first failure.
+    async fn run(mut self, left_over: bool, on_update: &mut (dyn FnMut(Update) + Send)) -> Result<Option<Refusal>, Error> {
+        let mut connection = self.library.pool().acquire().await?;
+        if !jobs::advance(&mut connection, self.job, JobStatus::Queued, JobStatus::Running, None).await? {
+            return Ok(None);
+        }
+        drop(connection);
+        let pictures = self.open(u32::MAX).await?.len() as u32;
+        on_update(Update::Begins { job: self.job, pictures, left_over });
+        let mut at_once = u32::MAX;
+        let mut first_failure = None;
+        loop {
+            let open = self.open(at_once).await?;
+            if open.is_empty() {
+                break;
+            }
+            if *self.wish.borrow() != Wish::Run {
+                cancel_open(self.library, self.job, &Refusal::Cancelled {}).await?;
+                return Ok(Some(Refusal::Cancelled {}));
+            }
+            self.process(&open).await?;
+            match self.attempt(&open, on_update).await {
+                Ok(true) => {}
+                Ok(false) => {
+                    cancel_open(self.library, self.job, &Refusal::Cancelled {}).await?;
+                    return Ok(Some(Refusal::Cancelled {}));
+                }
+                Err(Broken::Library(error)) => {
+                    cancel_open(self.library, self.job, &error.refusal()).await?;
+                    return Err(error);
+                }
+                Err(Broken::Work(error)) => {
+                    if error.wants_less() {
+                        at_once = 1;
+                    }
+                    let attempt = open.iter().map(|row| row.retries).max().unwrap_or_default() + 1;
+                    let reason = error.refusal(attempt);
+                    let (retrying, failed) = if error.may_pass_later() {
+                        let mut tx = self.library.begin().await?;
+                        let moved = jobs::put_back(&mut tx, self.job, &reason).await?;
+                        tx.commit().await?;
+                        moved
+                    } else {
+                        (0, self.give_up(&reason).await?)
+                    };
+                    if retrying > 0 {
+                        on_update(Update::Retrying { attempt, reason: reason.clone() });
+                    }
+                    if failed > 0 {
+                        on_update(Update::Failed { pictures: failed, reason: reason.clone() });
+                        first_failure.get_or_insert(reason);
+                    }
+                }
+            }
+        }
+        let mut tx = self.library.begin().await?;
+        let to = jobs::settled(&mut tx, self.job).await?;
+        let why = first_failure.clone().unwrap_or(Refusal::Cancelled {});
+        jobs::advance(&mut tx, self.job, JobStatus::Running, to, (to == JobStatus::Failed).then_some(&why)).await?;
+        tx.commit().await?;
+        Ok(first_failure)
+    }
+
+    async fn open(&self, limit: u32) -> Result<Vec<Open>, Error> {
+        let job = self.job.get();
+        let rows = sqlx::query!(
+            r#"SELECT id AS "id!: i64", seed AS "seed!: i64", retry_count AS "retry_count!: u32"
+                 FROM generations
+                WHERE job_id = $1 AND status IN ('queued','retrying')
+                ORDER BY id
+                LIMIT $2"#,
+            job,
+            limit,
+        )
+        .fetch_all(self.library.pool())
+        .await?;
+        let open = |id, seed: i64, retries| Open { id, seed: u64::from_ne_bytes(seed.to_ne_bytes()), retries };
+        Ok(rows.into_iter().map(|row| open(row.id, row.seed, row.retry_count)).collect())
+    }
+
+    async fn process(&self, open: &[Open]) -> Result<(), Error> {
+        let mut tx = self.library.begin().await?;
+        for row in open {
+            let from = if row.retries > 0 { GenerationStatus::Retrying } else { GenerationStatus::Queued };
+            jobs::advance_generation(&mut tx, row.id, from, GenerationStatus::Processing, None).await?;
+        }
+        tx.commit().await?;
+        Ok(())
+    }
+
+    /// Fails what is open: the same would happen to each.
+    async fn give_up(&self, reason: &Refusal) -> Result<u32, Error> {
+        let (job, failure) = (self.job.get(), serde_json::to_string(reason)?);
+        let failed = sqlx::query!(
+            "UPDATE generations
+                SET status = 'failed', failure = $2, generation_progress = NULL, updated_at = strftime('%Y-%m-%dT%H:%M:%fZ', 'now')
+              WHERE job_id = $1 AND status IN ('queued','processing','retrying')",
+            job,
+            failure,
+        )
+        .execute(self.library.pool())
+        .await?;
+        Ok(u32::try_from(failed.rows_affected()).unwrap_or(u32::MAX))
+    }
+
+    /// One task for the worker. `false` when the person ended it.
+    async fn attempt(&mut self, open: &[Open], on_update: &mut (dyn FnMut(Update) + Send)) -> Result<bool, Broken> {
+        self.receipts().await?;
+        let artist = signature::artist(self.library)?;
+        // The artist's own name goes with her styles; a picture of the base model alone is nobody's.
+        let signed = if self.settings.styles.is_empty() { None } else { Signature::load(self.library, &artist)? };
+        self.workshop.begin(Task::Generate(self.task(open))).await?;
+        let mut written = Instant::now();
+        loop {
+            match self.workshop.next(self.wish).await? {
+                Message::Progress(progress) => {
+                    if written.elapsed() >= PROGRESS_INTERVAL {
+                        written = Instant::now();
+                        self.write_progress(&progress).await?;
+                    }
+                    on_update(Update::Progress {
+                        phase: progress.phase,
+                        step: progress.step,
+                        steps: progress.steps,
+                        seconds_left: progress.seconds_left,
+                    });
+                }
+                Message::Picture(picture) => {
+                    let Some(row) = open.get(picture.index as usize) else { continue };
+                    let finished = self.finish(row, picture.pixels, signed.as_ref()).await?;
+                    on_update(Update::Finished(finished));
+                }
+                Message::Preview(_) => {}
+                Message::Done(_) => return Ok(true),
+                Message::Stopped => return Ok(false),
+            }
+        }
+    }
+
+    fn task(&self, open: &[Open]) -> Generate {
+        let lora = |(url, style): (&String, &picture::provenance::StyleFacts)| LoraUse {
+            path: self.library.path_of(url),
+            strength: style.strength,
+        };
+        Generate {
+            model: self.settings.model_path.clone(),
+            dtype: None,
+            loras: self.settings.loras.iter().zip(&self.settings.styles).map(lora).collect(),
+            prompt: self.settings.prompt.clone(),
+            negative_prompt: self.settings.negative_prompt.clone(),
+            width: self.settings.width,
+            height: self.settings.height,
+            seeds: open.iter().map(|row| row.seed).collect(),
+            steps: self.settings.steps,
+            guidance: self.settings.guidance,
+            sampler: self.settings.sampler,
+            preview_every: PREVIEW_EVERY,
+        }
+    }
+
+    /// Asks how each LoRA fits, before a picture says so.
+    async fn receipts(&mut self) -> Result<(), Broken> {
+        for (url, style) in self.settings.loras.iter().zip(&mut self.settings.styles) {
+            if style.layers > 0 {
+                continue;
+            }
+            let task = Task::CheckLora { model: self.settings.model_path.clone(), lora: self.library.path_of(url) };
+            if let Outcome::Checked(receipt) = self.workshop.run(task).await? {
+                style.layers = receipt.layers;
+                style.layers_matched = receipt.layers_matched;
+                style.base_model_matches = receipt.base_model_matches;
+            }
+        }
+        Ok(())
+    }
+
+    async fn write_progress(&self, progress: &protocol::Progress) -> Result<(), Error> {
+        let progress = GenerationProgress {
+            progress_percent: (progress.step * 100).checked_div(progress.steps).unwrap_or_default().min(100),
+            current_step: progress.step,
+            total_steps: progress.steps,
+            last_updated: crate::training::now(),
+        };
+        let (job, json) = (self.job.get(), serde_json::to_string(&progress)?);
+        sqlx::query!(
+            "UPDATE generations SET generation_progress = $2 WHERE job_id = $1 AND status = 'processing'",
+            job,
+            json,
+        )
+        .execute(self.library.pool())
+        .await?;
+        Ok(())
+    }
+
+    /// Signs and writes a picture, then its row: the file is whole before the row names it.
+    async fn finish(&self, row: &Open, pixels: protocol::Pixels, signed: Option<&Signature>) -> Result<Finished, Error> {
+        let wrong = || Error::Picture("the worker sent too few pixels".to_owned());
+        let mut image = RgbImage::from_raw(pixels.width, pixels.height, pixels.rgb).ok_or_else(wrong)?;
+        if let Some(signature) = signed {
+            signature.lay_over(&mut image);
+        }
+        let png = picture::to_png(&image, &self.provenance(row.seed, &image, signed))?;
+        // A few milliseconds; the file system is all there is to wait for.
+        let url = self.library.store_picture(&png, "png")?;
+        let mut tx = self.library.begin().await?;
+        let settings = serde_json::to_string(&self.settings)?;
+        sqlx::query!(
+            "UPDATE generations
+                SET status = 'completed', result_url = $2, settings = $3, generation_progress = NULL,
+                    updated_at = strftime('%Y-%m-%dT%H:%M:%fZ', 'now')
+              WHERE id = $1 AND status = 'processing'",
+            row.id,
+            url,
+            settings,
+        )
+        .execute(&mut *tx)
+        .await?;
+        for style in &self.settings.styles {
+            sqlx::query!("UPDATE styles SET usage_count = usage_count + 1 WHERE name = $1", style.name).execute(&mut *tx).await?;
+        }
+        tx.commit().await?;
+        let generation = jobs::id(row.id)?;
+        let copy = self.settings.out.as_deref().map(|folder| copy_to(folder, row, &png)).transpose()?;
+        Ok(Finished { generation, seed: row.seed, path: self.library.path_of(&url), copy })
+    }
+
+    fn provenance(&self, seed: u64, image: &RgbImage, signed: Option<&Signature>) -> Provenance {
+        let settings = &self.settings;
+        Provenance {
+            application: concat!("Atelier ", env!("CARGO_PKG_VERSION")).to_owned(),
+            prompt: settings.prompt.clone(),
+            negative_prompt: settings.negative_prompt.clone(),
+            tags: settings.tags.clone(),
+            seed,
+            aspect: settings.aspect,
+            width_px: image.width(),
+            height_px: image.height(),
+            steps: settings.steps,
+            sampler: sampler_name(settings.sampler).to_owned(),
+            guidance: settings.guidance,
+            model: settings.model.clone(),
+            styles: settings.styles.clone(),
+            signature: signed.map(|signature| SignatureFacts {
+                sha256: signature.sha256.clone(),
+                corner: signature.placement.corner,
+                width: signature.placement.width,
+                opacity: signature.placement.opacity,
+            }),
+            pixels_sha256: String::new(),
+        }
+    }
+}
+
+/// A copy of a picture under a name of its own; nothing that is there is written over.
+fn copy_to(folder: &Path, row: &Open, png: &[u8]) -> Result<PathBuf, Error> {
+    use std::io::Write;
+    std::fs::create_dir_all(folder).map_err(Error::file(folder))?;
+    for number in 1.. {
+        let suffix = if number == 1 { String::new() } else { format!("-{number}") };
+        let path = folder.join(format!("{:05}-{}{suffix}.png", row.id, row.seed));
+        match std::fs::File::create_new(&path) {
+            Ok(mut file) => {
+                let written = file.write_all(png);
+                if written.is_err() {
+                    // Half a picture is worth nothing.
+                    let _ = std::fs::remove_file(&path);
+                }
+                return written.map(|()| path.clone()).map_err(Error::file(&path));
+            }
+            Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => {}
+            Err(error) => return Err(Error::file(&path)(error)),
+        }
+    }
+    Err(Refusal::FileExists { file: folder.display().to_string() }.into())
+}
+
+/// Why an attempt ended.
+enum Broken {
+    Work(WorkError),
+    Library(Error),
+}
+
+impl From<WorkError> for Broken {
+    fn from(error: WorkError) -> Self {
+        Self::Work(error)
+    }
+}
+
+impl From<Error> for Broken {
+    fn from(error: Error) -> Self {
+        Self::Library(error)
+    }
+}

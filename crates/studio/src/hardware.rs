@@ -1,0 +1,197 @@
+//! What the machine has, for `doctor` and for the decisions of other modules. Asking never changes anything, and never hangs.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use serde::Serialize;
+use sysinfo::{Disks, MemoryRefreshKind, RefreshKind, System};
+
+use crate::worker::{BuildAnswer, Workshop};
+use crate::{Config, Library, models};
+
+/// Longest time for a question to a driver or a keyring: a locked keyring may wait for a person.
+const ANSWER_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// All that `doctor` tells.
+#[derive(Debug, Serialize)]
+pub struct Report {
+    /// Version of this program.
+    pub version: &'static str,
+    /// The system.
+    pub system: SystemFacts,
+    /// Graphics adapters as wgpu sees them; empty where no driver is installed.
+    pub adapters: Vec<AdapterFacts>,
+    /// Builds of the worker and whether they answer.
+    pub workers: Vec<BuildAnswer>,
+    /// Base models that are there, by id.
+    pub models: Vec<String>,
+    /// Where the library is.
+    pub data: PathBuf,
+    /// Bytes free there.
+    pub disk_free_bytes: Option<u64>,
+    /// Whether passwords can be kept.
+    pub keyring: Keyring,
+    /// The sync server: not part of this version.
+    pub server: &'static str,
+}
+
+/// Processor, memory, system.
+#[derive(Debug, Serialize)]
+pub struct SystemFacts {
+    /// Name and version of the system.
+    pub name: String,
+    /// Processor architecture.
+    pub architecture: &'static str,
+    /// Threads that run at once.
+    pub threads: usize,
+    /// Vector instructions that the engine uses, of those the processor has.
+    pub features: Vec<&'static str>,
+    /// Bytes in all.
+    pub memory_bytes: u64,
+    /// Bytes that are free.
+    pub memory_available_bytes: u64,
+}
+
+/// A graphics adapter.
+#[derive(Debug, Serialize)]
+pub struct AdapterFacts {
+    /// As its driver calls it.
+    pub name: String,
+    /// `Vulkan`, `Metal`, `Dx12`, `Gl`.
+    pub backend: String,
+    /// Name and version of the driver.
+    pub driver: String,
+    /// `DiscreteGpu`, `IntegratedGpu`, `Cpu`, …
+    pub kind: String,
+}
+
+/// Whether passwords can be kept.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "snake_case", tag = "status", content = "reason")]
+pub enum Keyring {
+    /// Yes.
+    Reachable,
+    /// Not here: a session would last until the program ends.
+    Unreachable(String),
+}
+
+/// Looks at everything. `library` is `None` when it could not be opened; then the report goes on without it.
+pub async fn report(config: &Config, library: Option<&Library>) -> Report {
+    let workshop = Workshop::new(&config.programs, None);
+    let (adapters, workers, keyring) = tokio::join!(adapters(), workshop.builds(), keyring());
+    let models = match library {
+        Some(library) => models::list(library, config).await.map(|all| all.into_iter().map(|model| model.id).collect()),
+        None => Ok(Vec::new()),
+    };
+    Report {
+        version: env!("CARGO_PKG_VERSION"),
+        system: system(),
+        adapters,
+        workers,
+        models: models.unwrap_or_default(),
+        data: config.data.clone(),
+        disk_free_bytes: disk_free_bytes(&config.data),
+        keyring,
+        server: "not configured",
+    }
+}
+
+/// Memory of the machine, or of the container it pretends to be: (in all, available), in bytes.
+#[must_use]
+pub fn memory_bytes() -> (u64, u64) {
+    let Ok(system) = System::new_with_specifics(RefreshKind::nothing().with_memory(MemoryRefreshKind::everything())) else {
+        return (0, 0);
+    };
+    match system.cgroup_limits() {
+        Some(limits) if limits.total_memory > 0 => (limits.total_memory, limits.free_memory.min(system.available_memory())),
+        Some(_) | None => (system.total_memory(), system.available_memory()),
+    }
+}
+
+fn system() -> SystemFacts {
+    let (memory_bytes, memory_available_bytes) = memory_bytes();
+    SystemFacts {
+        name: System::long_os_version().unwrap_or_else(|_unknown| std::env::consts::OS.to_owned()),
+        architecture: std::env::consts::ARCH,
+        threads: std::thread::available_parallelism().map_or(1, std::num::NonZero::get),
+        features: features(),
+        memory_bytes,
+        memory_available_bytes,
+    }
+}
+
+#[cfg(target_arch = "x86_64")]
+fn features() -> Vec<&'static str> {
+    let mut features = Vec::new();
+    macro_rules! detect {
+        ($($feature:tt),+) => {$(
+            if std::arch::is_x86_feature_detected!($feature) {
+                features.push($feature);
+            }
+        )+};
+    }
+    detect!("avx2", "fma", "f16c", "avx512f", "avx512bw", "avx512vnni", "avx512bf16");
+    features
+}
+
+#[cfg(not(target_arch = "x86_64"))]
+fn features() -> Vec<&'static str> {
+    if cfg!(target_arch = "aarch64") { vec!["neon"] } else { Vec::new() }
+}
+
+/// Free bytes of the disk that holds `folder`, or the folder that it would be made in.
+fn disk_free_bytes(folder: &Path) -> Option<u64> {
+    let folder = folder.ancestors().find_map(|folder| std::fs::canonicalize(folder).ok())?;
+    let disks = Disks::new_with_refreshed_list().ok()?;
+    let mounted = disks.iter().filter(|disk| folder.starts_with(disk.mount_point()));
+    mounted.max_by_key(|disk| disk.mount_point().as_os_str().len()).map(sysinfo::Disk::available_space)
+}
+
+async fn adapters() -> Vec<AdapterFacts> {
+    // A broken driver may hang, panic or abort its thread: none of it may end the report.
+    let asked = tokio::task::spawn_blocking(|| {
+        let instance = wgpu::Instance::new(wgpu::InstanceDescriptor::new_without_display_handle());
+        let found = futures_util::FutureExt::now_or_never(instance.enumerate_adapters(wgpu::Backends::all()));
+        found.unwrap_or_default().iter().map(|adapter| adapter_facts(&adapter.get_info())).collect::<Vec<_>>()
+    });
+    match tokio::time::timeout(ANSWER_TIMEOUT, asked).await {
+        Ok(Ok(adapters)) => adapters,
+        Ok(Err(error)) => {
+            tracing::warn!("the graphics drivers could not be asked: {error}");
+            Vec::new()
+        }
+        Err(_elapsed) => {
+            tracing::warn!("the graphics drivers do not answer");
+            Vec::new()
+        }
+    }
+}
+
+fn adapter_facts(info: &wgpu::AdapterInfo) -> AdapterFacts {
+    AdapterFacts {
+        name: info.name.clone(),
+        backend: info.backend.to_string(),
+        driver: format!("{} {}", info.driver, info.driver_info).trim().to_owned(),
+        kind: format!("{:?}", info.device_type),
+    }
+}
+
+async fn keyring() -> Keyring {
+    // Reading an item that is not there asks the store without changing it. On a thread: a locked store waits for a person.
+    let asked = tokio::task::spawn_blocking(|| {
+        let entry = keyring::Entry::new("atelier", "doctor").map_err(|error| match keyring::Entry::store_status() {
+            Ok(()) => error.to_string(),
+            Err(cause) => cause.to_string(),
+        })?;
+        match entry.get_secret() {
+            Ok(_) | Err(keyring::Error::NoEntry) => Ok(()),
+            Err(error) => Err(error.to_string()),
+        }
+    });
+    match tokio::time::timeout(ANSWER_TIMEOUT, asked).await {
+        Ok(Ok(Ok(()))) => Keyring::Reachable,
+        Ok(Ok(Err(reason))) => Keyring::Unreachable(reason),
+        Ok(Err(error)) => Keyring::Unreachable(error.to_string()),
+        Err(_elapsed) => Keyring::Unreachable("it waits for a password".to_owned()),
+    }
+}

@@ -1,0 +1,354 @@
+//! Base models: the starter that ships with the program, and those that the person imported or downloaded.
+//!
+//! An import is by reference: models have gigabytes, and the person's other programs use the same files. Their hashes are kept, so that
+//! [`verify`] tells when somebody changed them. A copy, or a download, belongs to the library and goes when the model is removed.
+
+pub mod download;
+pub mod manifest;
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use atelier_contract::Refusal;
+use atelier_worker_protocol::{ModelFacts, Outcome, Task};
+use serde::Serialize;
+use walkdir::WalkDir;
+
+use crate::worker::{WorkError, Workshop};
+use crate::{Config, Error, Library, styles};
+use manifest::Manifest;
+
+/// Models of the library's own, in its folder.
+const SHELF: &str = "models";
+/// Side of the starter's pictures.
+const STARTER_SIZE_PX: u32 = 128;
+
+/// A base model.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Model {
+    /// What it is called.
+    pub id: String,
+    /// A diffusers folder or a single-file checkpoint.
+    pub path: PathBuf,
+    /// `sd15`, `sdxl`, `sd15-small`.
+    pub architecture: String,
+    /// Side in pixels of the square it was made for.
+    pub native_size_px: u32,
+    /// Of all its files.
+    pub bytes: u64,
+    /// By path inside the model.
+    pub sha256: BTreeMap<String, String>,
+    /// Of the weights, if known.
+    pub license: Option<String>,
+    /// Whether its files belong to the program or the library, so that removing the model removes them.
+    pub owned: bool,
+}
+
+impl Model {
+    /// One hash for all of it: that of its file, or of the list of its files' hashes.
+    #[must_use]
+    pub fn hash(&self) -> String {
+        match self.sha256.iter().next() {
+            Some((_, hash)) if self.sha256.len() == 1 => hash.clone(),
+            _ => {
+                let lines: Vec<_> = self.sha256.iter().map(|(path, hash)| format!("{hash}  {path}\n")).collect();
+                crate::library::sha256_hex(lines.concat().as_bytes())
+            }
+        }
+    }
+}
+
+/// All models that are there, the starter first.
+///
+/// # Errors
+/// When the library or the starter's files cannot be read.
+pub async fn list(library: &Library, config: &Config) -> Result<Vec<Model>, Error> {
+    let mut models = Vec::new();
+    models.extend(starter(config).await?);
+    let rows = sqlx::query!(
+        r#"SELECT id, path, architecture, native_size_px AS "native_size_px: u32", bytes, sha256, license
+             FROM models
+            ORDER BY id"#
+    )
+    .fetch_all(library.pool())
+    .await?;
+    for row in rows {
+        models.push(Model {
+            id: row.id,
+            owned: Path::new(&row.path).is_relative(),
+            path: library.path_of(&row.path),
+            architecture: row.architecture,
+            native_size_px: row.native_size_px,
+            bytes: u64::try_from(row.bytes).unwrap_or_default(),
+            sha256: serde_json::from_str(&row.sha256)?,
+            license: row.license,
+        });
+    }
+    Ok(models)
+}
+
+async fn starter(config: &Config) -> Result<Option<Model>, Error> {
+    let path = config.resources.join(styles::STARTER_MODEL);
+    if !path.join("model_index.json").is_file() {
+        return Ok(None);
+    }
+    let root = path.clone();
+    let (sha256, bytes) = tokio::task::spawn_blocking(move || hashes(&root)).await??;
+    Ok(Some(Model {
+        id: styles::STARTER_MODEL.to_owned(),
+        path,
+        architecture: "sd15-small".to_owned(),
+        native_size_px: STARTER_SIZE_PX,
+        bytes,
+        sha256,
+        license: Some("MIT OR Apache-2.0".to_owned()),
+        owned: true,
+    }))
+}
+
+/// The model with this id, or the one at this path, which need not be in the library.
+///
+/// # Errors
+/// [`Refusal::ModelUnknown`], [`Refusal::FileMissing`] when its files are gone, and what the worker says of a path's files.
+pub async fn resolve(library: &Library, config: &Config, workshop: &mut Workshop, name: &str) -> Result<Model, Error> {
+    let models = list(library, config).await?;
+    let as_path = fs::canonicalize(name).ok();
+    if let Some(model) = models.iter().find(|model| model.id == name || as_path.as_ref() == Some(&model.path)) {
+        if !model.path.exists() {
+            return Err(Refusal::FileMissing { file: model.path.display().to_string() }.into());
+        }
+        return Ok(model.clone());
+    }
+    match as_path {
+        Some(path) => examine(&path, name, workshop).await,
+        None => {
+            Err(Refusal::ModelUnknown { model: name.to_owned(), known: models.into_iter().map(|model| model.id).collect() }.into())
+        }
+    }
+}
+
+/// Takes the model at `path` into the library, by reference or as a copy. The worker loads it first.
+///
+/// # Errors
+/// [`Refusal::FileMissing`], [`Refusal::FileUnsafe`], [`Refusal::ModelUnsupported`], [`Refusal::FileInvalid`], [`Refusal::ModelNameTaken`].
+pub async fn import(
+    library: &Library,
+    config: &Config,
+    workshop: &mut Workshop,
+    path: &Path,
+    id: Option<&str>,
+    copy: bool,
+) -> Result<Model, Error> {
+    let missing = |_| Refusal::FileMissing { file: path.display().to_string() };
+    let path = fs::canonicalize(path).map_err(missing)?;
+    let id = id.map_or_else(|| id_of(&path), str::to_owned);
+    check_free(library, config, &id).await?;
+    let mut model = examine(&path, &id, workshop).await?;
+    let mut url = path.to_str().ok_or_else(|| Refusal::FileInvalid {
+        file: path.display().to_string(),
+        reason: "its path is not Unicode".into(),
+    })?;
+    let own = format!("{SHELF}/{}", crate::picture::provenance::slug(&id));
+    if copy {
+        let (from, to) = (path.clone(), library.path_of(&own));
+        tokio::task::spawn_blocking(move || copy_whole(&from, &to)).await??;
+        url = &own;
+        model.path = library.path_of(&own);
+        model.owned = true;
+    }
+    insert(library, &model, url, None).await?;
+    Ok(model)
+}
+
+/// Downloads the model of a manifest into the library. What has arrived is kept when it breaks off.
+///
+/// # Errors
+/// [`Refusal::ModelUnknown`], and those of [`download::download`] and [`import`].
+pub async fn fetch(
+    library: &Library,
+    config: &Config,
+    workshop: &mut Workshop,
+    id: &str,
+    on_bytes: &mut (dyn FnMut(&str, u64, Option<u64>) + Send),
+) -> Result<Model, Error> {
+    let manifests = manifest::all(&config.resources);
+    let Some(manifest) = manifests.iter().find(|manifest| manifest.id == id) else {
+        return Err(Refusal::ModelUnknown { model: id.to_owned(), known: manifests.into_iter().map(|m| m.id).collect() }.into());
+    };
+    check_free(library, config, id).await?;
+    let incoming = library.path_of(&format!("{SHELF}/incoming/{id}"));
+    for file in &manifest.files {
+        let target = incoming.join(&file.path);
+        if !target.is_file() {
+            download::download(file, &target, &mut |have, all| on_bytes(&file.path, have, all)).await?;
+        }
+    }
+    let url = format!("{SHELF}/{id}");
+    let home = library.path_of(&url);
+    let (arrived, place) = placed(manifest, &incoming);
+    let mut model = examine(&arrived, id, workshop).await?;
+    fs::rename(&incoming, &home).map_err(Error::file(&home))?;
+    model.license = Some(manifest.license.clone());
+    model.path = place.map_or(home.clone(), |name| home.join(name));
+    model.owned = true;
+    let url = place.map_or(url.clone(), |name| format!("{url}/{name}"));
+    insert(library, &model, &url, Some(id)).await?;
+    Ok(model)
+}
+
+/// Where a manifest's model is while it arrives: its single file, or its folder. And that file's name.
+fn placed<'a>(manifest: &'a Manifest, incoming: &Path) -> (PathBuf, Option<&'a str>) {
+    match manifest.files.as_slice() {
+        [only] => (incoming.join(&only.path), Some(only.path.as_str())),
+        _ => (incoming.to_owned(), None),
+    }
+}
+
+/// Whether a model's files are still those that were taken in: names of those that are not.
+///
+/// # Errors
+/// When they cannot be read for another reason than being gone.
+pub async fn verify(model: &Model) -> Result<Vec<String>, Error> {
+    if !model.path.exists() {
+        return Ok(model.sha256.keys().cloned().collect());
+    }
+    let (root, expected) = (model.path.clone(), model.sha256.clone());
+    tokio::task::spawn_blocking(move || {
+        let (found, _) = hashes(&root)?;
+        Ok(expected.into_iter().filter(|(file, hash)| found.get(file) != Some(hash)).map(|(file, _)| file).collect())
+    })
+    .await?
+}
+
+/// Takes a model out of the library; its files only when they are the library's own.
+///
+/// # Errors
+/// [`Refusal::ModelUnknown`], [`Refusal::ModelInUse`], [`Refusal::RequestInvalid`] for the starter.
+pub async fn remove(library: &Library, config: &Config, id: &str) -> Result<(), Error> {
+    if id == styles::STARTER_MODEL {
+        return Err(Refusal::RequestInvalid { reason: "the starter model is part of the program".into() }.into());
+    }
+    let models = list(library, config).await?;
+    let Some(model) = models.iter().find(|model| model.id == id) else {
+        return Err(Refusal::ModelUnknown { model: id.to_owned(), known: models.into_iter().map(|m| m.id).collect() }.into());
+    };
+    let mut tx = library.begin().await?;
+    let users = sqlx::query!("SELECT name FROM styles WHERE base_model = $1 ORDER BY name", id).fetch_all(&mut *tx).await?;
+    if !users.is_empty() {
+        let users = users.into_iter().map(|row| row.name).collect();
+        return Err(Refusal::ModelInUse { model: id.to_owned(), users }.into());
+    }
+    sqlx::query!("DELETE FROM models WHERE id = $1", id).execute(&mut *tx).await?;
+    tx.commit().await?;
+    if model.owned {
+        let own = library.path_of(&format!("{SHELF}/{}", crate::picture::provenance::slug(id)));
+        let place = if own.exists() { own } else { model.path.clone() };
+        let removed = if place.is_dir() { fs::remove_dir_all(&place) } else { fs::remove_file(&place) };
+        removed.map_err(Error::file(&place))?;
+    }
+    Ok(())
+}
+
+/// What the worker and the files say of the model at `path`.
+async fn examine(path: &Path, id: &str, workshop: &mut Workshop) -> Result<Model, Error> {
+    let facts = check(path, workshop).await?;
+    let root = path.to_owned();
+    let (sha256, bytes) = tokio::task::spawn_blocking(move || hashes(&root)).await??;
+    Ok(Model {
+        id: id.to_owned(),
+        path: path.to_owned(),
+        architecture: facts.architecture,
+        native_size_px: facts.native_size,
+        bytes,
+        sha256,
+        license: None,
+        owned: false,
+    })
+}
+
+async fn check(path: &Path, workshop: &mut Workshop) -> Result<ModelFacts, Error> {
+    match workshop.run(Task::CheckModel { model: path.to_owned() }).await {
+        Ok(Outcome::Model(facts)) => Ok(facts),
+        Ok(other) => Err(Refusal::Internal { reason: format!("the worker answers {other:?}") }.into()),
+        Err(WorkError::Unusable(error)) => Err(error),
+        Err(error) => Err(error.refusal(1).into()),
+    }
+}
+
+async fn check_free(library: &Library, config: &Config, id: &str) -> Result<(), Error> {
+    let taken = list(library, config).await?.iter().any(|model| model.id == id);
+    if taken { Err(Refusal::ModelNameTaken { model: id.to_owned() }.into()) } else { Ok(()) }
+}
+
+async fn insert(library: &Library, model: &Model, url: &str, manifest: Option<&str>) -> Result<(), Error> {
+    let sha256 = serde_json::to_string(&model.sha256)?;
+    let bytes = i64::try_from(model.bytes).unwrap_or(i64::MAX);
+    let inserted = sqlx::query!(
+        "INSERT INTO models (id, path, architecture, native_size_px, bytes, sha256, license, manifest)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
+        model.id,
+        url,
+        model.architecture,
+        model.native_size_px,
+        bytes,
+        sha256,
+        model.license,
+        manifest,
+    )
+    .execute(library.pool())
+    .await;
+    match inserted {
+        Ok(_) => Ok(()),
+        Err(sqlx::Error::Database(error)) if error.is_unique_violation() => {
+            Err(Refusal::ModelNameTaken { model: model.id.clone() }.into())
+        }
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// Hashes of all files by path inside `root` (a lone file by its name), and their bytes. Blocks.
+fn hashes(root: &Path) -> Result<(BTreeMap<String, String>, u64), Error> {
+    let (mut hashes, mut bytes) = (BTreeMap::new(), 0);
+    for entry in WalkDir::new(root).follow_links(true).sort_by_file_name() {
+        let entry = entry.map_err(|error| Error::file(root)(error.into()))?;
+        if !entry.file_type().is_file() {
+            continue;
+        }
+        let inside = entry.path().strip_prefix(root).ok().filter(|path| path.components().next().is_some());
+        let name = inside.map_or_else(|| entry.file_name().to_string_lossy().into_owned(), |path| path.to_string_lossy().replace('\\', "/"));
+        bytes += entry.metadata().map_err(|error| Error::file(root)(error.into()))?.len();
+        hashes.insert(name, download::sha256_of(entry.path())?);
+    }
+    Ok((hashes, bytes))
+}
+
+/// A copy that is under its name only when whole. Blocks.
+fn copy_whole(from: &Path, to: &Path) -> Result<(), Error> {
+    let beside = to.with_extension("incoming");
+    let fresh = |path: &Path| if path.is_dir() { fs::remove_dir_all(path) } else { fs::remove_file(path) };
+    if beside.exists() {
+        fresh(&beside).map_err(Error::file(&beside))?;
+    }
+    for entry in WalkDir::new(from).follow_links(true) {
+        let entry = entry.map_err(|error| Error::file(from)(error.into()))?;
+        let inside = entry.path().strip_prefix(from).unwrap_or(Path::new(""));
+        let target = if inside.as_os_str().is_empty() { beside.clone() } else { beside.join(inside) };
+        if entry.file_type().is_dir() {
+            fs::create_dir_all(&target).map_err(Error::file(&target))?;
+        } else {
+            if let Some(parent) = target.parent() {
+                fs::create_dir_all(parent).map_err(Error::file(parent))?;
+            }
+            fs::copy(entry.path(), &target).map_err(Error::file(&target))?;
+        }
+    }
+    fs::rename(&beside, to).map_err(Error::file(to))
+}
+
+/// A name from a path: `…/my model.safetensors` is `my-model`.
+fn id_of(path: &Path) -> String {
+    let name = if path.is_dir() { path.file_name() } else { path.file_stem() };
+    let name = name.map(|name| name.to_string_lossy().to_lowercase()).unwrap_or_default();
+    crate::picture::provenance::slug(&name).chars().take(100).collect()
+}

@@ -1,0 +1,192 @@
+//! Files over HTTP: resumed where they stopped, checked against a hash, and under their name only when whole.
+
+use std::fs::{self, File};
+use std::io::{Read, Write};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use atelier_contract::Refusal;
+use futures_util::StreamExt;
+use reqwest::{Client, Response, StatusCode, header, redirect};
+use sha2::{Digest, Sha256};
+
+use super::manifest::{ManifestFile, is_sha256};
+use crate::Error;
+
+/// Longest time for a connection.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(30);
+/// Longest silence of a server.
+const READ_TIMEOUT: Duration = Duration::from_secs(60);
+/// How often a broken connection is taken up again while something arrives.
+const TRIES_MAX: u32 = 5;
+const HASH_BUFFER_BYTES: usize = 1 << 20;
+
+/// Called with bytes that are there and bytes in all, if known.
+pub type OnBytes<'a> = &'a mut (dyn FnMut(u64, Option<u64>) + Send);
+
+/// What a server says of a file before it sends it.
+struct Announced {
+    bytes: Option<u64>,
+    sha256: Option<String>,
+}
+
+/// Downloads `file` to `target`; goes on where an earlier try stopped. Gives its hash.
+///
+/// # Errors
+/// [`Refusal::DownloadNotEncrypted`], [`Refusal::DownloadFailed`] (what arrived is kept), [`Refusal::FileInvalid`] when the hash is
+/// wrong (what arrived is removed), [`Refusal::DiskFull`].
+pub async fn download(file: &ManifestFile, target: &Path, on_bytes: OnBytes<'_>) -> Result<String, Error> {
+    check_encrypted(&file.url)?;
+    if let Some(parent) = target.parent() {
+        fs::create_dir_all(parent).map_err(Error::file(parent))?;
+    }
+    let announced = announced(file).await?;
+    let wanted = file.sha256.clone().or(announced.sha256);
+    let bytes = file.bytes.or(announced.bytes);
+    let part = part_of(target);
+    let client = client(redirect::Policy::custom(|attempt| {
+        // A server may pass the download on, but never into the open.
+        if is_encrypted(attempt.url()) && attempt.previous().len() < 10 { attempt.follow() } else { attempt.stop() }
+    }))?;
+    let mut tries = 0;
+    loop {
+        let before = size(&part);
+        match fetch(&client, file, &part, bytes, on_bytes).await {
+            Ok(()) => break,
+            Err(error) => {
+                tries = if size(&part) > before { 1 } else { tries + 1 };
+                if tries >= TRIES_MAX || !matches!(error, Error::Refused(Refusal::DownloadFailed { .. })) {
+                    return Err(error);
+                }
+                tracing::info!("the download broke off at {} bytes and goes on", size(&part));
+            }
+        }
+    }
+    finish(&part, target, wanted, bytes).await
+}
+
+fn check_encrypted(address: &str) -> Result<(), Error> {
+    match reqwest::Url::parse(address) {
+        Ok(url) if is_encrypted(&url) => Ok(()),
+        Ok(_) | Err(_) => Err(Refusal::DownloadNotEncrypted { address: address.to_owned() }.into()),
+    }
+}
+
+/// Encrypted, or on this machine.
+fn is_encrypted(url: &reqwest::Url) -> bool {
+    url.scheme() == "https" || matches!(url.host_str(), Some("127.0.0.1" | "localhost" | "[::1]"))
+}
+
+fn client(policy: redirect::Policy) -> Result<Client, Error> {
+    let built = Client::builder().redirect(policy).connect_timeout(CONNECT_TIMEOUT).read_timeout(READ_TIMEOUT).build();
+    built.map_err(|error| Refusal::Internal { reason: error.to_string() }.into())
+}
+
+fn failed(file: &ManifestFile, reason: impl ToString) -> Error {
+    Refusal::DownloadFailed { address: file.url.clone(), reason: reason.to_string() }.into()
+}
+
+/// Size and hash from the first answer: behind a redirection the hash of the file is no longer told.
+async fn announced(file: &ManifestFile) -> Result<Announced, Error> {
+    let answer = client(redirect::Policy::none())?.head(&file.url).send().await;
+    let answer = answer.map_err(|error| failed(file, explain(&error)))?;
+    let text = |name: &str| answer.headers().get(name).and_then(|value| value.to_str().ok()).map(|text| text.trim_matches('"'));
+    let sha256 = ["x-linked-etag", "etag"].into_iter().filter_map(text).find(|tag| is_sha256(tag));
+    let length = text("x-linked-size").or_else(|| text("content-length").filter(|_| answer.status().is_success()));
+    Ok(Announced { bytes: length.and_then(|text| text.parse().ok()), sha256: sha256.map(str::to_lowercase) })
+}
+
+/// Appends to `part` what is missing.
+async fn fetch(client: &Client, file: &ManifestFile, part: &Path, bytes: Option<u64>, on_bytes: OnBytes<'_>) -> Result<(), Error> {
+    let mut have = size(part);
+    if bytes.is_some_and(|bytes| have >= bytes) {
+        return Ok(());
+    }
+    let mut request = client.get(&file.url);
+    if have > 0 {
+        request = request.header(header::RANGE, format!("bytes={have}-"));
+    }
+    let answer = request.send().await.map_err(|error| failed(file, explain(&error)))?;
+    let goes_on = match answer.status() {
+        StatusCode::PARTIAL_CONTENT => starts_at(&answer) == Some(have),
+        StatusCode::OK => false,
+        // Nothing behind what we have: the hash tells whether it is whole.
+        StatusCode::RANGE_NOT_SATISFIABLE => return Ok(()),
+        other => return Err(failed(file, format!("the server answers {other}"))),
+    };
+    if answer.status() == StatusCode::PARTIAL_CONTENT && !goes_on {
+        return Err(failed(file, "the server sends another part than asked for"));
+    }
+    let mut out = File::options().create(true).append(goes_on).write(true).truncate(!goes_on).open(part).map_err(Error::file(part))?;
+    if !goes_on {
+        have = 0;
+    }
+    let mut stream = answer.bytes_stream();
+    while let Some(chunk) = stream.next().await {
+        let chunk = chunk.map_err(|error| failed(file, explain(&error)))?;
+        out.write_all(&chunk).map_err(Error::file(part))?;
+        have += chunk.len() as u64;
+        on_bytes(have, bytes);
+    }
+    out.sync_all().map_err(Error::file(part))?;
+    match bytes {
+        Some(bytes) if have < bytes => Err(failed(file, "the connection ended early")),
+        Some(_) | None => Ok(()),
+    }
+}
+
+async fn finish(part: &Path, target: &Path, wanted: Option<String>, bytes: Option<u64>) -> Result<String, Error> {
+    let (part, target) = (part.to_owned(), target.to_owned());
+    tokio::task::spawn_blocking(move || {
+        let hash = sha256_of(&part)?;
+        let whole = bytes.is_none_or(|bytes| size(&part) == bytes);
+        if wanted.is_some_and(|wanted| !wanted.eq_ignore_ascii_case(&hash)) || !whole {
+            fs::remove_file(&part).map_err(Error::file(&part))?;
+            let reason = "what arrived does not have the published hash".to_owned();
+            return Err(Refusal::FileInvalid { file: target.display().to_string(), reason }.into());
+        }
+        fs::rename(&part, &target).map_err(Error::file(&target))?;
+        Ok(hash)
+    })
+    .await?
+}
+
+/// SHA-256 of a file in hexadecimal. Blocks.
+pub(crate) fn sha256_of(path: &Path) -> Result<String, Error> {
+    let mut file = File::open(path).map_err(Error::file(path))?;
+    let mut hash = Sha256::new();
+    let mut buffer = vec![0; HASH_BUFFER_BYTES];
+    loop {
+        let read = file.read(&mut buffer).map_err(Error::file(path))?;
+        if read == 0 {
+            break;
+        }
+        hash.update(&buffer[..read]);
+    }
+    Ok(hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect())
+}
+
+fn part_of(target: &Path) -> PathBuf {
+    let mut name = target.as_os_str().to_owned();
+    name.push(".part");
+    PathBuf::from(name)
+}
+
+fn size(path: &Path) -> u64 {
+    fs::metadata(path).map_or(0, |facts| facts.len())
+}
+
+/// First byte of a partial answer, from `content-range: bytes 5-9/10`.
+fn starts_at(answer: &Response) -> Option<u64> {
+    let range = answer.headers().get(header::CONTENT_RANGE)?.to_str().ok()?;
+    range.strip_prefix("bytes ")?.split('-').next()?.parse().ok()
+}
+
+/// The innermost cause: the outer ones only repeat the address.
+fn explain(error: &reqwest::Error) -> String {
+    let mut cause: &dyn std::error::Error = error;
+    while let Some(inner) = cause.source() {
+        cause = inner;
+    }
+    cause.to_string()
+}

@@ -1,0 +1,314 @@
+//! Training a style: preset, preflight, the run itself with pause and resume, and the finished LoRA's way into the library.
+//!
+//! The job's row has the whole request, its folder the checkpoints. A kill leaves a `running` row, which the next program finds and
+//! turns into `paused`; the style stays `training` until somebody goes on or starts again.
+
+pub mod presets;
+mod run;
+
+use std::collections::BTreeMap;
+use std::fs::{self, File};
+use std::path::{Path, PathBuf};
+
+use atelier_contract::{JobId, JobKind, JobStatus, Refusal, StyleId, TrainingStatus};
+use atelier_worker_protocol::{Outcome, Preflight, Preview, Progress, Task, Train, TrainSettings, Trained, TrainingPicture};
+use serde::{Deserialize, Serialize};
+use tokio::sync::watch;
+
+use crate::artworks::{self, Artwork};
+use crate::models::{self, Model, download::sha256_of};
+use crate::styles::{self, Style};
+use crate::worker::{Wish, Workshop};
+use crate::{Config, Error, Library, jobs};
+
+pub use presets::Preset;
+use run::{LossCurve, Run, folder_of};
+
+/// Most steps that can be asked for.
+pub const STEPS_MAX: u32 = 100_000;
+/// Highest rank that can be asked for.
+pub const RANK_MAX: u32 = 256;
+
+/// How a person wants a style trained.
+#[derive(Debug, Clone, Default)]
+pub struct Choice {
+    /// The style's name.
+    pub style: String,
+    /// Settings to start from.
+    pub preset: Preset,
+    /// Instead of the preset's.
+    pub steps: Option<u32>,
+    /// Instead of the preset's.
+    pub rank: Option<u32>,
+    /// Go on with the paused training.
+    pub resume: bool,
+    /// Give up the paused training and start again.
+    pub restart: bool,
+}
+
+/// What a training says on its way.
+#[derive(Debug)]
+#[expect(missing_docs, reason = "a field is what its name says")]
+pub enum Update {
+    /// What it will need, before it starts.
+    Preflight(Preflight),
+    /// It goes on from a checkpoint, if the folder has a sound one.
+    Resuming,
+    /// How far it is.
+    Progress(Progress),
+    /// A sample of the style.
+    Sample(Preview),
+    /// The worker failed and is started again, `less` when with less memory.
+    Retrying { attempt: u32, reason: Refusal, less: bool },
+}
+
+/// How a training ended, when not with an error.
+#[derive(Debug)]
+#[expect(missing_docs, reason = "a field is what its name says")]
+pub enum Ended {
+    /// The style is ready.
+    Completed { trained: Box<Trained>, lora: PathBuf },
+    /// It can go on after the step.
+    Paused { step: u32 },
+    /// It was given up.
+    Cancelled,
+}
+
+/// What stands in `jobs.request`.
+#[derive(Debug, Serialize, Deserialize)]
+struct Request {
+    model: PathBuf,
+    trigger: String,
+    pictures: Vec<TrainingPicture>,
+    metadata: BTreeMap<String, String>,
+    settings: TrainSettings,
+}
+
+/// Trains a style, or goes on with its training.
+///
+/// # Errors
+/// [`Refusal::StyleUnknown`], [`Refusal::StyleTooFewArtworks`], [`Refusal::StyleTooManyArtworks`], [`Refusal::NumberOutOfRange`],
+/// [`Refusal::NothingToResume`], [`Refusal::TrainingNotPossible`], [`Refusal::StyleUnhealthy`], [`Refusal::LossNotFinite`],
+/// [`Refusal::OutOfMemory`], [`Refusal::WorkerCrashed`].
+pub async fn train(
+    library: &Library,
+    config: &Config,
+    workshop: &mut Workshop,
+    choice: &Choice,
+    wish: &mut watch::Receiver<Wish>,
+    on_update: &mut (dyn FnMut(Update) + Send),
+) -> Result<Ended, Error> {
+    check(choice)?;
+    let style = styles::find(library, &choice.style).await?;
+    let open = open_job(library, style.id).await?;
+    let (job, request, from) = match (open, choice.resume) {
+        (Some((job, request, from)), true) => {
+            on_update(Update::Resuming);
+            (job, request, from)
+        }
+        (None, true) => return Err(Refusal::NothingToResume { style: style.name }.into()),
+        (Some(_), false) if !choice.restart => {
+            let reason = format!("the training of “{}” is paused: go on with --resume, or start again with --restart", style.name);
+            return Err(Refusal::RequestInvalid { reason }.into());
+        }
+        (open, false) => {
+            let request = prepare(library, config, workshop, choice, &style, on_update).await?;
+            let job = enqueue(library, &style, open.map(|(job, _, from)| (job, from)), &request).await?;
+            (job, request, JobStatus::Queued)
+        }
+    };
+    let folder = folder_of(library, job);
+    fs::create_dir_all(&folder).map_err(Error::file(&folder))?;
+    claim(library, job, from).await?;
+    let train = request.train(&folder, choice.resume);
+    let loss = if choice.resume { LossCurve::of_metric(style.training_metric.as_ref()) } else { LossCurve::default() };
+    Run { library, workshop, job, style: style.id, style_name: style.name, train, loss }.run(wish, on_update).await
+}
+
+impl Request {
+    fn train(&self, folder: &Path, resume: bool) -> Train {
+        Train {
+            model: self.model.clone(),
+            dtype: None,
+            trigger: self.trigger.clone(),
+            pictures: self.pictures.clone(),
+            folder: folder.to_owned(),
+            output: folder.join("style.safetensors"),
+            metadata: self.metadata.clone(),
+            resume,
+            settings: self.settings.clone(),
+        }
+    }
+}
+
+fn check(choice: &Choice) -> Result<(), Refusal> {
+    let within = |name: &str, value: Option<u32>, max: u32| match value {
+        Some(value) if !(1..=max).contains(&value) => Err(Refusal::NumberOutOfRange {
+            name: name.to_owned(),
+            value: value.to_string(),
+            min: "1".to_owned(),
+            max: max.to_string(),
+        }),
+        Some(_) | None => Ok(()),
+    };
+    within("--steps", choice.steps, STEPS_MAX)?;
+    within("--rank", choice.rank, RANK_MAX)
+}
+
+/// The style's training that waits or is paused.
+async fn open_job(library: &Library, style: StyleId) -> Result<Option<(JobId, Request, JobStatus)>, Error> {
+    let style = style.get();
+    let row = sqlx::query!(
+        r#"SELECT id AS "id!: i64", request, status
+             FROM jobs
+            WHERE style_id = $1 AND kind = 'train' AND status IN ('queued','paused')"#,
+        style,
+    )
+    .fetch_optional(library.pool())
+    .await?;
+    let Some(row) = row else { return Ok(None) };
+    let status = JobStatus::try_from(row.status.as_str()).map_err(|error| Refusal::Internal { reason: error.to_string() })?;
+    Ok(Some((jobs::id(row.id)?, serde_json::from_str(&row.request)?, status)))
+}
+
+/// Everything that speaks against a training is found before it has a row.
+async fn prepare(
+    library: &Library,
+    config: &Config,
+    workshop: &mut Workshop,
+    choice: &Choice,
+    style: &Style,
+    on_update: &mut (dyn FnMut(Update) + Send),
+) -> Result<Request, Error> {
+    style.require_ready()?;
+    let pictures = pictures(library, style.id).await?;
+    let valid = u32::try_from(pictures.len()).unwrap_or(u32::MAX);
+    let model = models::resolve(library, config, workshop, &style.base_model).await?;
+    let mut settings = presets::settings(choice.preset, &model.architecture, model.native_size_px, valid);
+    settings.steps = choice.steps.unwrap_or(settings.steps);
+    settings.warmup_steps = settings.warmup_steps.min(settings.steps);
+    settings.checkpoint_every = settings.checkpoint_every.min(settings.steps.div_ceil(4)).max(1);
+    if let Some(rank) = choice.rank {
+        settings.rank = rank;
+        settings.alpha = f64::from(rank);
+    }
+    let metadata = metadata(library, style, &model)?;
+    let request = Request { model: model.path, trigger: style.name.clone(), pictures, metadata, settings };
+    preflight(library, workshop, &style.name, request, on_update).await
+}
+
+/// Asks the worker. A warning is told, a problem refuses.
+async fn preflight(
+    library: &Library,
+    workshop: &mut Workshop,
+    style: &str,
+    mut request: Request,
+    on_update: &mut (dyn FnMut(Update) + Send),
+) -> Result<Request, Error> {
+    let folder = library.folder().join("training").join("preflight");
+    fs::create_dir_all(&folder).map_err(Error::file(&folder))?;
+    let answer = workshop.run(Task::Preflight(request.train(&folder, false))).await;
+    let mut preflight = match answer {
+        Ok(Outcome::Preflight(preflight)) => preflight,
+        Ok(other) => return Err(Refusal::Internal { reason: format!("{other:?} is no preflight") }.into()),
+        Err(error) => return Err(error.refusal(1).into()),
+    };
+    let untagged = request.pictures.iter().filter(|picture| picture.tags.is_empty()).count();
+    if untagged > 0 && !preflight.warnings.iter().any(|warning| warning.contains("tag")) {
+        preflight.warnings.push(format!("{untagged} of {} artworks have no tags", request.pictures.len()));
+    }
+    if !preflight.problems.is_empty() {
+        return Err(Refusal::TrainingNotPossible { style: style.to_owned(), problems: preflight.problems }.into());
+    }
+    if preflight.recompute {
+        request.settings.recompute = Some(true);
+    }
+    on_update(Update::Preflight(preflight));
+    Ok(request)
+}
+
+async fn pictures(library: &Library, style: StyleId) -> Result<Vec<TrainingPicture>, Error> {
+    let valid = artworks::valid(library, style).await?;
+    let picture = |artwork: Artwork| TrainingPicture {
+        path: artwork.path,
+        crop: artwork.crop.map(|crop| [crop.left_px, crop.top_px, crop.width_px, crop.height_px]),
+        quarter_turns: artwork.quarter_turns,
+        tags: artwork.tags,
+    };
+    Ok(valid.into_iter().map(picture).collect())
+}
+
+/// What stands in the LoRA's file beside what the trainer knows. No tags and no file names: they are the artist's.
+fn metadata(library: &Library, style: &Style, model: &Model) -> Result<BTreeMap<String, String>, Error> {
+    let artist = crate::picture::signature::artist(library)?.name;
+    let mut metadata = BTreeMap::from([
+        ("modelspec.title".to_owned(), style.name.clone()),
+        ("modelspec.trigger_phrase".to_owned(), style.name.clone()),
+        ("modelspec.date".to_owned(), now()),
+        ("ss_sd_model_hash".to_owned(), model.hash()),
+        ("atelier.base_model".to_owned(), model.id.clone()),
+    ]);
+    if !artist.is_empty() {
+        metadata.insert("modelspec.author".to_owned(), artist);
+    }
+    Ok(metadata)
+}
+
+/// Writes the job and moves the style, in one step; an earlier paused training is given up in the same.
+async fn enqueue(library: &Library, style: &Style, open: Option<(JobId, JobStatus)>, request: &Request) -> Result<JobId, Error> {
+    let json = serde_json::to_string(request)?;
+    let mut tx = library.begin().await?;
+    if let Some((job, from)) = open {
+        jobs::advance(&mut tx, job, from, JobStatus::Cancelled, None).await?;
+    }
+    let job = jobs::create(&mut tx, JobKind::Train, Some(style.id), &json).await?;
+    // A paused training has left it there already.
+    if style.training_status != TrainingStatus::Training
+        && !jobs::advance_style(&mut tx, style.id, style.training_status, TrainingStatus::Training, None).await?
+    {
+        return Err(Refusal::StyleInTraining { style: style.name.clone() }.into());
+    }
+    let id = style.id.get();
+    sqlx::query!("UPDATE styles SET training_metric = NULL WHERE id = $1", id).execute(&mut *tx).await?;
+    tx.commit().await?;
+    if let Some((old, _)) = open {
+        // Failing costs disk space, no more.
+        let _ = fs::remove_dir_all(folder_of(library, old));
+    }
+    Ok(job)
+}
+
+async fn claim(library: &Library, job: JobId, from: JobStatus) -> Result<(), Error> {
+    let mut tx = library.begin().await?;
+    let mut moved = true;
+    if from == JobStatus::Paused {
+        moved = jobs::advance(&mut tx, job, JobStatus::Paused, JobStatus::Queued, None).await?;
+    }
+    if !moved || !jobs::advance(&mut tx, job, JobStatus::Queued, JobStatus::Running, None).await? {
+        return Err(Refusal::JobEnded { job: job.get(), status: "somebody else's".to_owned() }.into());
+    }
+    tx.commit().await?;
+    Ok(())
+}
+
+/// Puts a LoRA among the library's styles, named after its content: `styles/ab/….safetensors`. Blocks.
+pub(crate) fn shelve(file: &Path, library: &Path) -> Result<String, Error> {
+    let hash = sha256_of(file)?;
+    let url = format!("styles/{}/{}.safetensors", &hash[..2], &hash[2..]);
+    let target = library.join(&url);
+    if target.is_file() {
+        return Ok(url);
+    }
+    let shelf = target.parent().unwrap_or(library);
+    fs::create_dir_all(shelf).map_err(Error::file(shelf))?;
+    let beside = target.with_extension("part");
+    fs::copy(file, &beside).map_err(Error::file(&beside))?;
+    File::open(&beside).and_then(|file| file.sync_all()).map_err(Error::file(&beside))?;
+    fs::rename(&beside, &target).map_err(Error::file(&target))?;
+    Ok(url)
+}
+
+/// The time, as the tables' JSON has it.
+pub(crate) fn now() -> String {
+    chrono::Utc::now().to_rfc3339_opts(chrono::SecondsFormat::Secs, true)
+}

@@ -1,0 +1,303 @@
+//! Running a training: worker, progress, retries, and the end.
+
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+
+use atelier_contract::{JobId, JobStatus, Refusal, StyleId, TrainingProgress, TrainingStatus};
+use atelier_worker_protocol::{Failure, Outcome, Phase, Progress, Task, Train, Trained};
+use serde_json::json;
+use sqlx::{Sqlite, Transaction};
+use tokio::sync::watch;
+
+use super::{Ended, Update, now};
+use crate::jobs;
+use crate::worker::{Message, Wish, WorkError, Workshop};
+use crate::{Error, Library};
+
+/// Shortest time between two writes of progress. The worker speaks at least every 30 s, which is as long as it may take.
+const PROGRESS_INTERVAL: Duration = Duration::from_secs(2);
+/// How often a training goes on after its worker died.
+const ATTEMPTS_MAX: u32 = 4;
+/// Points that are kept of a loss curve: then every second one goes.
+const LOSS_POINTS_MAX: usize = 400;
+
+/// A training whose row is `queued` or `paused`.
+pub(super) struct Run<'a> {
+    pub(super) library: &'a Library,
+    pub(super) workshop: &'a mut Workshop,
+    pub(super) job: JobId,
+    pub(super) style: StyleId,
+    pub(super) style_name: String,
+    pub(super) train: Train,
+    pub(super) loss: LossCurve,
+}
+
+impl Run<'_> {
+    /// Trains to the end, a pause or a failure.
+    pub(super) async fn run(
+        mut self,
+        wish: &mut watch::Receiver<Wish>,
+        on_update: &mut (dyn FnMut(Update) + Send),
+    ) -> Result<Ended, Error> {
+        let mut attempt = 1;
+        loop {
+            match self.attempt(wish, on_update).await {
+                Ok(Some(trained)) => return self.publish(trained).await,
+                Ok(None) if *wish.borrow() == Wish::Pause => return self.pause().await,
+                Ok(None) => return self.cancel().await,
+                Err(Broken::Library(error)) => {
+                    // Only the row is left to say so; when even that cannot be written, the next program finds it `running`.
+                    self.fail(&error.refusal()).await?;
+                    return Err(error);
+                }
+                Err(Broken::Work(error)) => {
+                    let less = error.wants_less() && self.take_less();
+                    let refusal = self.named(error.refusal(attempt));
+                    let again = if error.wants_less() { less } else { error.may_pass_later() };
+                    if !again || attempt >= ATTEMPTS_MAX {
+                        self.fail(&refusal).await?;
+                        return Err(refusal.into());
+                    }
+                    on_update(Update::Retrying { attempt, reason: refusal, less });
+                    self.train.resume = true;
+                    attempt += 1;
+                }
+            }
+        }
+    }
+
+    /// Less memory for the next attempt; `false` when there is no smaller way.
+    fn take_less(&mut self) -> bool {
+        let settings = &mut self.train.settings;
+        if settings.recompute != Some(true) {
+            settings.recompute = Some(true);
+            return true;
+        }
+        if settings.batch > 1 {
+            settings.accumulation *= settings.batch;
+            settings.batch = 1;
+            return true;
+        }
+        false
+    }
+
+    /// One life of the worker. `None` when it stopped because that was wished.
+    async fn attempt(
+        &mut self,
+        wish: &mut watch::Receiver<Wish>,
+        on_update: &mut (dyn FnMut(Update) + Send),
+    ) -> Result<Option<Trained>, Broken> {
+        self.workshop.begin(Task::Train(self.train.clone())).await?;
+        let mut written: Option<Instant> = None;
+        let mut first_step = true;
+        loop {
+            match self.workshop.next(wish).await? {
+                Message::Progress(progress) => {
+                    if let (Phase::Training, Some(loss)) = (progress.phase, progress.loss) {
+                        if std::mem::take(&mut first_step) {
+                            self.loss.go_back_before(progress.step);
+                        }
+                        self.loss.push(progress.step, loss);
+                    }
+                    if written.is_none_or(|written| written.elapsed() >= PROGRESS_INTERVAL) {
+                        written = Some(Instant::now());
+                        self.write_progress(&progress).await?;
+                    }
+                    on_update(Update::Progress(progress));
+                }
+                Message::Preview(preview) => on_update(Update::Sample(preview)),
+                Message::Picture(_) => {}
+                Message::Done(Outcome::Trained(trained)) => return Ok(Some(trained)),
+                Message::Done(other) => {
+                    return Err(WorkError::Failed(Failure::Internal { message: format!("{other:?} ends no training") }).into());
+                }
+                Message::Stopped => return Ok(None),
+            }
+        }
+    }
+
+    async fn write_progress(&self, progress: &Progress) -> Result<(), Error> {
+        let settings = &self.train.settings;
+        let artworks = u32::try_from(self.train.pictures.len()).unwrap_or(u32::MAX).max(1);
+        let epochs = |steps: u32| (steps.saturating_mul(settings.batch * settings.accumulation)) / artworks;
+        let step = if progress.phase == Phase::Training { progress.step } else { 0 };
+        let shown = TrainingProgress {
+            current_epoch: epochs(step),
+            total_epochs: epochs(settings.steps).max(1),
+            progress_percent: (step * 100).checked_div(settings.steps).unwrap_or_default().min(100),
+            estimated_seconds: progress.seconds_left.unwrap_or_default().max(0.0) as u64,
+            last_updated: now(),
+        };
+        let metric = json!({
+            "step": step, "steps": settings.steps, "learning_rate": progress.learning_rate, "loss": self.loss.points,
+        });
+        let (style, shown, metric) = (self.style.get(), serde_json::to_string(&shown)?, metric.to_string());
+        sqlx::query!(
+            "UPDATE styles
+                SET training_progress = $2, training_metric = $3, updated_at = strftime('%Y-%m-%dT%H:%M:%fZ', 'now')
+              WHERE id = $1 AND training_status = 'training'",
+            style,
+            shown,
+            metric,
+        )
+        .execute(self.library.pool())
+        .await?;
+        Ok(())
+    }
+
+    /// The LoRA comes into the library under its hash, then the row names it, then the folder of the job goes.
+    async fn publish(self, trained: Trained) -> Result<Ended, Error> {
+        if !trained.health.problems.is_empty() {
+            let refusal = Refusal::StyleUnhealthy { style: self.style_name.clone(), problems: trained.health.problems };
+            self.fail(&refusal).await?;
+            return Err(refusal.into());
+        }
+        let (output, folder) = (trained.output.clone(), self.library.folder().to_owned());
+        let url = tokio::task::spawn_blocking(move || super::shelve(&output, &folder)).await??;
+        let metric = json!({
+            "step": trained.steps, "steps": trained.steps, "loss": self.loss.points, "final_loss": trained.final_loss,
+            "seconds": trained.seconds, "peak_memory_bytes": trained.peak_memory_bytes, "resumed_at": trained.resumed_at,
+            "layers": trained.health.layers, "picture_difference": trained.health.picture_difference,
+            "learning_rate": self.train.settings.learning_rate, "rank": self.train.settings.rank,
+        })
+        .to_string();
+        let style = self.style.get();
+        let mut tx = self.library.begin().await?;
+        jobs::advance_style(&mut tx, self.style, TrainingStatus::Training, TrainingStatus::Completed, None).await?;
+        sqlx::query!("UPDATE styles SET model_path = $2, training_metric = $3 WHERE id = $1", style, url, metric)
+            .execute(&mut *tx)
+            .await?;
+        self.end(tx, JobStatus::Completed, None).await?;
+        Ok(Ended::Completed { trained: Box::new(trained), lora: self.library.path_of(&url) })
+    }
+
+    async fn pause(self) -> Result<Ended, Error> {
+        let mut connection = self.library.pool().acquire().await?;
+        jobs::advance(&mut connection, self.job, JobStatus::Running, JobStatus::Paused, None).await?;
+        Ok(Ended::Paused { step: self.loss.last_step() })
+    }
+
+    async fn cancel(self) -> Result<Ended, Error> {
+        let mut tx = self.library.begin().await?;
+        let style = self.style.get();
+        let row = sqlx::query!("SELECT model_path FROM styles WHERE id = $1", style).fetch_one(&mut *tx).await?;
+        // An earlier training's result is as good as before.
+        let to = if row.model_path.is_some() { TrainingStatus::Completed } else { TrainingStatus::Pending };
+        jobs::advance_style(&mut tx, self.style, TrainingStatus::Training, to, None).await?;
+        self.end(tx, JobStatus::Cancelled, None).await?;
+        Ok(Ended::Cancelled)
+    }
+
+    async fn fail(&self, refusal: &Refusal) -> Result<(), Error> {
+        let mut tx = self.library.begin().await?;
+        jobs::advance_style(&mut tx, self.style, TrainingStatus::Training, TrainingStatus::Failed, Some(refusal)).await?;
+        self.end(tx, JobStatus::Failed, Some(refusal)).await
+    }
+
+    async fn end(&self, mut tx: Transaction<'_, Sqlite>, to: JobStatus, failure: Option<&Refusal>) -> Result<(), Error> {
+        jobs::advance(&mut tx, self.job, JobStatus::Running, to, failure).await?;
+        tx.commit().await?;
+        // What stays behind is removed with the next training of the style.
+        if let Err(error) = std::fs::remove_dir_all(&self.train.folder) {
+            tracing::warn!("{} could not be removed: {error}", self.train.folder.display());
+        }
+        Ok(())
+    }
+
+    /// The worker does not know what a style is called.
+    fn named(&self, refusal: Refusal) -> Refusal {
+        match refusal {
+            Refusal::LossNotFinite { step, kept_step, .. } => {
+                Refusal::LossNotFinite { style: self.style_name.clone(), step, kept_step }
+            }
+            other => other,
+        }
+    }
+}
+
+/// Loss by step, thinned so that it stays short.
+#[derive(Debug, Default)]
+pub(super) struct LossCurve {
+    points: Vec<(u32, f64)>,
+    /// Every how many points one is kept.
+    thinning: u32,
+    seen: u32,
+}
+
+impl LossCurve {
+    /// The curve that `styles.training_metric` holds.
+    pub(super) fn of_metric(metric: Option<&serde_json::Value>) -> Self {
+        let points = metric.and_then(|value| serde_json::from_value(value["loss"].clone()).ok());
+        Self { points: points.unwrap_or_default(), ..Self::default() }
+    }
+
+    pub(super) fn last_step(&self) -> u32 {
+        self.points.last().map(|(step, _)| *step).unwrap_or_default()
+    }
+
+    /// A resumed training does the steps behind its checkpoint again.
+    fn go_back_before(&mut self, step: u32) {
+        self.points.retain(|(before, _)| *before < step);
+    }
+
+    fn push(&mut self, step: u32, loss: f64) {
+        self.seen += 1;
+        if self.thinning > 1 && self.seen % self.thinning != 0 {
+            return;
+        }
+        self.points.push((step, loss));
+        if self.points.len() > LOSS_POINTS_MAX {
+            let mut keep = false;
+            self.points.retain(|_| {
+                keep = !keep;
+                keep
+            });
+            self.thinning = self.thinning.max(1) * 2;
+        }
+    }
+}
+
+enum Broken {
+    Work(WorkError),
+    Library(Error),
+}
+
+impl From<WorkError> for Broken {
+    fn from(error: WorkError) -> Self {
+        Self::Work(error)
+    }
+}
+
+impl From<Error> for Broken {
+    fn from(error: Error) -> Self {
+        Self::Library(error)
+    }
+}
+
+/// Where a job's checkpoints are.
+pub(super) fn folder_of(library: &Library, job: JobId) -> PathBuf {
+    library.folder().join("training").join(job.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_long_loss_curve_stays_short_and_in_order() {
+        let mut curve = LossCurve::default();
+        for step in 1..=10_000 {
+            curve.push(step, 1.0 / f64::from(step));
+        }
+        assert!(curve.points.len() <= LOSS_POINTS_MAX && curve.points.len() > LOSS_POINTS_MAX / 4);
+        assert!(curve.points.is_sorted_by_key(|(step, _)| *step));
+    }
+
+    #[test]
+    fn a_resumed_curve_has_every_step_once() {
+        let mut curve = LossCurve::of_metric(Some(&json!({"loss": [[1, 0.5], [2, 0.4], [3, 0.3]]})));
+        curve.go_back_before(2);
+        curve.push(2, 0.41);
+        assert_eq!(curve.points, [(1, 0.5), (2, 0.41)]);
+    }
+}

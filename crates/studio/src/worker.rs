@@ -1,0 +1,327 @@
+//! The worker as the studio uses it: which build to start, keeping it between jobs, starting it again when it died.
+//!
+//! The CUDA and Metal builds need libraries that a machine may lack; then they do not answer, and the next build is taken. The reason
+//! is kept for `doctor` and logged.
+
+use std::path::{Path, PathBuf};
+
+use atelier_contract::Refusal;
+use atelier_worker_protocol::client::{ClientError, Ending, Worker};
+use atelier_worker_protocol::{Backend, Event, Failure, Hello, JobId, Outcome, Picture, Preview, Progress, Task};
+use tokio::sync::watch;
+
+use crate::Error;
+
+/// Builds of the worker, best first, by the names of their programs.
+const BUILDS: [(Backend, &str); 3] =
+    [(Backend::Cuda, "atelier-worker-cuda"), (Backend::Metal, "atelier-worker-metal"), (Backend::Cpu, "atelier-worker")];
+
+/// What the person wants of a job that runs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Wish {
+    /// Go on.
+    Run,
+    /// Stop so that it can go on later.
+    Pause,
+    /// Stop for good.
+    Cancel,
+}
+
+/// What a job says on its way.
+#[derive(Debug)]
+pub enum Message {
+    /// How far it is.
+    Progress(Progress),
+    /// A picture as it forms, or a sample.
+    Preview(Preview),
+    /// A finished picture.
+    Picture(Picture),
+    /// It ended well.
+    Done(Outcome),
+    /// It ended because that was wished.
+    Stopped,
+}
+
+/// Why a job ended badly.
+#[derive(Debug, thiserror::Error)]
+pub enum WorkError {
+    /// The worker says why.
+    #[error("{0:?}")]
+    Failed(Failure),
+    /// The worker ended.
+    #[error("the worker ended: {0}")]
+    Died(Ending),
+    /// No worker can be used.
+    #[error(transparent)]
+    Unusable(#[from] Error),
+}
+
+impl WorkError {
+    /// Whether less work at once may pass.
+    #[must_use]
+    pub fn wants_less(&self) -> bool {
+        match self {
+            Self::Failed(Failure::OutOfMemory { .. }) => true,
+            Self::Died(ending) => ending.suggests_out_of_memory(),
+            Self::Failed(_) | Self::Unusable(_) => false,
+        }
+    }
+
+    /// Whether the same work may pass another time.
+    #[must_use]
+    pub fn may_pass_later(&self) -> bool {
+        match self {
+            Self::Died(_) => true,
+            Self::Failed(failure) => {
+                matches!(failure, Failure::OutOfMemory { .. } | Failure::Internal { .. } | Failure::DeviceUnavailable { .. })
+            }
+            Self::Unusable(_) => false,
+        }
+    }
+
+    /// What a person is told after `attempts`.
+    #[must_use]
+    pub fn refusal(&self, attempts: u32) -> Refusal {
+        match self {
+            Self::Failed(failure) => refusal_of(failure),
+            Self::Died(ending) => Refusal::WorkerCrashed { attempts, reason: ending.to_string() },
+            Self::Unusable(error) => error.refusal(),
+        }
+    }
+}
+
+/// What a person is told of a failure that the worker reports.
+fn refusal_of(failure: &Failure) -> Refusal {
+    let name = |file: &Path| file.display().to_string();
+    match failure {
+        Failure::OutOfMemory { needed } => Refusal::OutOfMemory {
+            needed_mb: needed.unwrap_or_default() >> 20,
+            available_mb: crate::hardware::memory_bytes().1 >> 20,
+        },
+        Failure::FileInvalid { file, reason } => Refusal::FileInvalid { file: name(file), reason: reason.clone() },
+        Failure::FileUnsafe { file } => Refusal::FileUnsafe { file: name(file) },
+        Failure::FileMissing { file } => Refusal::FileMissing { file: name(file) },
+        Failure::LoraMismatch { file, matched, layers, missing } => {
+            Refusal::LoraMismatch { file: name(file), matched: *matched, layers: *layers, missing: missing.clone() }
+        }
+        Failure::LoraForOtherModel { file, made_for, model } => {
+            Refusal::LoraForOtherModel { file: name(file), made_for: made_for.clone(), model: model.clone() }
+        }
+        Failure::ModelUnsupported { file, reason } => Refusal::ModelUnsupported { file: name(file), reason: reason.clone() },
+        Failure::DiskFull { file } => Refusal::DiskFull { path: name(file) },
+        Failure::NotWritable { file } => Refusal::NotWritable { path: name(file) },
+        Failure::LossNotFinite { step, kept } => {
+            Refusal::LossNotFinite { style: String::new(), step: *step, kept_step: kept.unwrap_or_default() }
+        }
+        Failure::RequestInvalid { reason } => Refusal::RequestInvalid { reason: reason.clone() },
+        Failure::DeviceUnavailable { reason } => {
+            Refusal::DeviceUnavailable { device: "of the worker".into(), reason: reason.clone() }
+        }
+        Failure::Internal { message } => Refusal::Internal { reason: message.clone() },
+    }
+}
+
+/// Starts workers and gives them tasks, one at a time.
+#[derive(Default)]
+pub struct Workshop {
+    programs: PathBuf,
+    only: Option<Backend>,
+    worker: Option<(Worker, PathBuf)>,
+    running: Option<JobId>,
+    told: bool,
+}
+
+/// How a build of the worker answered.
+#[derive(Debug, serde::Serialize)]
+pub struct BuildAnswer {
+    /// Which build.
+    pub backend: Backend,
+    /// Its program.
+    pub program: PathBuf,
+    /// Whether the program is there.
+    pub installed: bool,
+    /// What it said of its device.
+    pub hello: Option<Hello>,
+    /// Why it cannot be used.
+    pub reason: Option<String>,
+}
+
+impl Workshop {
+    /// Uses the workers in the folder `programs`; only the build `only`, if one is given.
+    #[must_use]
+    pub fn new(programs: &Path, only: Option<Backend>) -> Self {
+        Self { programs: programs.to_owned(), only, ..Self::default() }
+    }
+
+    /// Asks every build whether it can be used. Ends the workers again.
+    pub async fn builds(&self) -> Vec<BuildAnswer> {
+        let mut answers = Vec::new();
+        for (backend, name) in BUILDS {
+            let program = self.program(name);
+            let mut answer = BuildAnswer { backend, installed: program.is_file(), program, hello: None, reason: None };
+            if answer.installed {
+                match Worker::start(&answer.program, &[]).await {
+                    Ok(worker) => answer.hello = Some(worker.hello().clone()),
+                    Err(error) => answer.reason = Some(error.to_string()),
+                }
+            }
+            answers.push(answer);
+        }
+        answers
+    }
+
+    /// What the worker says of itself, started if it was not.
+    ///
+    /// # Errors
+    /// As [`Workshop::begin`].
+    pub async fn hello(&mut self) -> Result<Hello, Error> {
+        Ok(self.worker().await?.hello().clone())
+    }
+
+    /// Process id of the worker, while one runs.
+    #[must_use]
+    pub fn process(&self) -> Option<u32> {
+        self.worker.as_ref().and_then(|(worker, _)| worker.process())
+    }
+
+    /// Does `task` to its end, without a look at how far it is.
+    ///
+    /// # Errors
+    /// [`WorkError`].
+    pub async fn run(&mut self, task: Task) -> Result<Outcome, WorkError> {
+        let (_keep, mut wish) = watch::channel(Wish::Run);
+        self.begin(task).await?;
+        loop {
+            match self.next(&mut wish).await? {
+                Message::Done(outcome) => return Ok(outcome),
+                Message::Stopped => return Err(WorkError::Failed(Failure::Internal { message: "stopped unasked".into() })),
+                Message::Progress(_) | Message::Preview(_) | Message::Picture(_) => {}
+            }
+        }
+    }
+
+    /// Gives `task` to the worker; [`Workshop::next`] tells how it goes.
+    ///
+    /// # Errors
+    /// [`Refusal::WorkerMissing`], [`Refusal::WorkerMismatch`] or [`Refusal::DeviceUnavailable`] when no build can be used;
+    /// [`WorkError::Died`] when it dies at once.
+    pub async fn begin(&mut self, task: Task) -> Result<(), WorkError> {
+        let given = self.worker().await?.run(task).await;
+        match given {
+            Ok(job) => {
+                self.running = Some(job);
+                self.told = false;
+                Ok(())
+            }
+            Err(error) => Err(self.lost(error)),
+        }
+    }
+
+    /// The next message of the task that runs. Passes on what `wish` says, once.
+    ///
+    /// # Errors
+    /// [`WorkError`]; then the task has ended.
+    pub async fn next(&mut self, wish: &mut watch::Receiver<Wish>) -> Result<Message, WorkError> {
+        loop {
+            let (Some((worker, _)), Some(running)) = (self.worker.as_mut(), self.running) else {
+                return Err(WorkError::Failed(Failure::Internal { message: "no task runs".into() }));
+            };
+            let wished = *wish.borrow_and_update();
+            if wished != Wish::Run && !self.told {
+                self.told = true;
+                if let Err(error) = worker.cancel(running, wished == Wish::Pause).await {
+                    return Err(self.lost(error));
+                }
+                continue;
+            }
+            let event = tokio::select! {
+                event = worker.event() => event,
+                Ok(()) = wish.changed() => continue,
+            };
+            let event = match event {
+                Ok(event) => event,
+                Err(error) => return Err(self.lost(error)),
+            };
+            match event {
+                Event::Progress { job, progress } if job == running => return Ok(Message::Progress(progress)),
+                Event::Preview { job, preview } if job == running => return Ok(Message::Preview(preview)),
+                Event::Picture { job, picture } if job == running => return Ok(Message::Picture(picture)),
+                Event::Done { job, outcome } if job == running => {
+                    self.running = None;
+                    return Ok(Message::Done(outcome));
+                }
+                Event::Cancelled { job } if job == running => {
+                    self.running = None;
+                    return Ok(Message::Stopped);
+                }
+                Event::Failed { job, failure } if job == running => {
+                    self.running = None;
+                    // What a device without memory still holds goes with its process.
+                    if matches!(failure, Failure::OutOfMemory { .. }) {
+                        self.worker = None;
+                    }
+                    return Err(WorkError::Failed(failure));
+                }
+                // Starts, and the end of an earlier task that was given up.
+                _ => {}
+            }
+        }
+    }
+
+    fn lost(&mut self, error: ClientError) -> WorkError {
+        self.running = None;
+        self.worker = None;
+        tracing::warn!("the worker is lost: {error}");
+        match error {
+            ClientError::Ended(ending) => WorkError::Died(ending),
+            other => WorkError::Failed(Failure::Internal { message: other.to_string() }),
+        }
+    }
+
+    async fn worker(&mut self) -> Result<&mut Worker, Error> {
+        if self.worker.is_none() {
+            self.worker = Some(self.start().await?);
+        }
+        match &mut self.worker {
+            Some((worker, _)) => Ok(worker),
+            None => Err(Refusal::WorkerMissing { path: self.programs.display().to_string() }.into()),
+        }
+    }
+
+    /// The first build that answers.
+    async fn start(&self) -> Result<(Worker, PathBuf), Error> {
+        let mut refusal = None;
+        for (backend, name) in BUILDS {
+            if self.only.is_some_and(|only| only != backend) {
+                continue;
+            }
+            let program = self.program(name);
+            if !program.is_file() {
+                refusal.get_or_insert(Refusal::WorkerMissing { path: program.display().to_string() });
+                continue;
+            }
+            match Worker::start(&program, &[]).await {
+                Ok(worker) => {
+                    tracing::info!(program = %program.display(), device = worker.hello().device.name, "the worker is ready");
+                    return Ok((worker, program));
+                }
+                Err(error) => {
+                    tracing::warn!("falling back from {}: {error}", program.display());
+                    refusal = Some(start_refusal(backend, &program, &error));
+                }
+            }
+        }
+        Err(refusal.unwrap_or_else(|| Refusal::WorkerMissing { path: self.program(BUILDS[2].1).display().to_string() }).into())
+    }
+
+    fn program(&self, name: &str) -> PathBuf {
+        self.programs.join(format!("{name}{}", std::env::consts::EXE_SUFFIX))
+    }
+}
+
+fn start_refusal(backend: Backend, program: &Path, error: &ClientError) -> Refusal {
+    match error {
+        ClientError::OtherVersion { .. } => Refusal::WorkerMismatch { path: program.display().to_string() },
+        other => Refusal::DeviceUnavailable { device: format!("{backend:?}").to_lowercase(), reason: other.to_string() },
+    }
+}
