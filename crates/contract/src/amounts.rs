@@ -39,7 +39,11 @@ impl TryFrom<i64> for Tokens {
     type Error = AmountError;
 
     fn try_from(number: i64) -> Result<Self, AmountError> {
-        if number >= 0 { Ok(Self(number)) } else { Err(AmountError::Negative(number)) }
+        if number >= 0 {
+            Ok(Self(number))
+        } else {
+            Err(AmountError::Negative(number))
+        }
     }
 }
 

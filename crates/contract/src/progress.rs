@@ -36,8 +36,7 @@ mod tests {
 
     #[test]
     fn progress_has_the_shape_of_the_tables() {
-        let training =
-            r#"{"current_epoch":50,"total_epochs":100,"progress_percent":50,"estimated_seconds":900,"last_updated":"2025-01-15T12:00:00Z"}"#;
+        let training = r#"{"current_epoch":50,"total_epochs":100,"progress_percent":50,"estimated_seconds":900,"last_updated":"2025-01-15T12:00:00Z"}"#;
         let parsed: TrainingProgress = serde_json::from_str(training).expect("the documented example parses");
         assert_eq!(serde_json::to_string(&parsed).expect("plain data"), training);
         let generation =

@@ -169,6 +169,9 @@ mod tests {
         let json = serde_json::to_value(&refusal).expect("plain data");
         assert_eq!(json["code"], "artwork_too_small");
         assert_eq!(json["details"]["side_px_min"], 512);
-        assert_eq!(serde_json::from_value::<Refusal>(json).expect("it was written so"), refusal);
+        assert_eq!(
+            serde_json::from_value::<Refusal>(json).expect("it was written so"),
+            refusal
+        );
     }
 }

@@ -183,7 +183,10 @@ impl JobStatus {
     }
 }
 
-#[expect(clippy::derivable_impls, reason = "the enum is made by a macro that marks no variant")]
+#[expect(
+    clippy::derivable_impls,
+    reason = "the enum is made by a macro that marks no variant"
+)]
 impl Default for AspectRatio {
     fn default() -> Self {
         Self::Square

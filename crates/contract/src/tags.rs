@@ -53,13 +53,18 @@ impl Tag {
             .to_lowercase();
         let known = |c: char| c.is_ascii_alphanumeric() || c == ' ' || MARKS.contains(c);
         if !name.chars().all(known) {
-            return Err(TagError::NotEnglish { tag: text.trim().to_owned() });
+            return Err(TagError::NotEnglish {
+                tag: text.trim().to_owned(),
+            });
         }
         if !name.chars().any(|c| c.is_ascii_alphanumeric()) {
             return Err(TagError::Empty);
         }
         if name.len() > TAG_CHARS_MAX {
-            return Err(TagError::TooLong { start: name[..30].to_owned(), chars: name.len() });
+            return Err(TagError::TooLong {
+                start: name[..30].to_owned(),
+                chars: name.len(),
+            });
         }
         Ok(Self(name))
     }
@@ -96,7 +101,11 @@ impl From<TagError> for Refusal {
         match error {
             TagError::Empty => Self::TagEmpty {},
             TagError::NotEnglish { tag } => Self::TagNotEnglish { tag },
-            TagError::TooLong { start, chars } => Self::TagTooLong { tag: start, chars, chars_max: TAG_CHARS_MAX },
+            TagError::TooLong { start, chars } => Self::TagTooLong {
+                tag: start,
+                chars,
+                chars_max: TAG_CHARS_MAX,
+            },
         }
     }
 }
@@ -132,7 +141,10 @@ mod tests {
     #[test]
     fn tags_become_lower_case_and_lose_spare_space() {
         let tags = parse_tags("  Night   Sky, cat's_cradle ,, night sky").expect("all English");
-        assert_eq!(tags.iter().map(Tag::as_str).collect::<Vec<_>>(), ["night sky", "cat's cradle"]);
+        assert_eq!(
+            tags.iter().map(Tag::as_str).collect::<Vec<_>>(),
+            ["night sky", "cat's cradle"]
+        );
     }
 
     #[test]
@@ -146,7 +158,10 @@ mod tests {
     fn a_tag_has_one_to_a_hundred_characters() {
         assert_eq!(Tag::parse(" - "), Err(TagError::Empty));
         assert!(Tag::parse(&"x".repeat(100)).is_ok());
-        assert!(matches!(Tag::parse(&"x".repeat(101)), Err(TagError::TooLong { chars: 101, .. })));
+        assert!(matches!(
+            Tag::parse(&"x".repeat(101)),
+            Err(TagError::TooLong { chars: 101, .. })
+        ));
     }
 
     #[test]

@@ -37,7 +37,11 @@ impl Language {
     /// The language of a locale such as `ko_KR.UTF-8`; English for those that the program does not speak.
     #[must_use]
     pub fn of_locale(locale: &str) -> Self {
-        if locale.to_ascii_lowercase().starts_with("ko") { Self::Ko } else { Self::En }
+        if locale.to_ascii_lowercase().starts_with("ko") {
+            Self::Ko
+        } else {
+            Self::En
+        }
     }
 
     fn catalogue(self) -> &'static Catalogue {
@@ -136,7 +140,10 @@ mod tests {
                 let pattern = language.catalogue().get(&key);
                 let pattern = pattern.unwrap_or_else(|| panic!("{language:?} lacks {key}"));
                 for parameter in parameters(pattern) {
-                    assert!(fields.contains(&parameter), "{key} in {language:?} has no field {parameter}");
+                    assert!(
+                        fields.contains(&parameter),
+                        "{key} in {language:?} has no field {parameter}"
+                    );
                 }
             }
         }
@@ -144,7 +151,10 @@ mod tests {
 
     #[test]
     fn every_sentence_belongs_to_a_refusal_and_has_the_same_parameters_everywhere() {
-        let codes: Vec<_> = Refusal::ALL.iter().map(|(name, _)| format!("error.{}", snake_case(name))).collect();
+        let codes: Vec<_> = Refusal::ALL
+            .iter()
+            .map(|(name, _)| format!("error.{}", snake_case(name)))
+            .collect();
         for language in Language::ALL {
             for (key, pattern) in language.catalogue() {
                 assert!(codes.contains(key), "{key} is used by nobody");
@@ -156,9 +166,16 @@ mod tests {
 
     #[test]
     fn a_sentence_names_the_thing() {
-        let refusal = Refusal::StyleTooFewArtworks { style: "{ink}".into(), valid: 9, valid_min: 10 };
+        let refusal = Refusal::StyleTooFewArtworks {
+            style: "{ink}".into(),
+            valid: 9,
+            valid_min: 10,
+        };
         let english = refusal.sentence(Language::En);
-        assert!(english.contains("{ink}") && english.contains('9') && english.contains("10"), "{english}");
+        assert!(
+            english.contains("{ink}") && english.contains('9') && english.contains("10"),
+            "{english}"
+        );
         assert!(refusal.sentence(Language::Ko).contains("{ink}"));
         assert_eq!(refusal.code(), "style_too_few_artworks");
     }
@@ -172,6 +189,9 @@ mod tests {
             missing: (0..20).map(|i| format!("layer{i}")).collect(),
         };
         let sentence = refusal.sentence(Language::En);
-        assert!(sentence.contains("layer7, … (20)") && !sentence.contains("layer8"), "{sentence}");
+        assert!(
+            sentence.contains("layer7, … (20)") && !sentence.contains("layer8"),
+            "{sentence}"
+        );
     }
 }

@@ -115,15 +115,7 @@ impl LoraFile {
                 .filter(|&alpha| alpha != 0.0)
                 .or_else(|| naming::peft_alpha(&metadata, &name));
             let names = [down_name, up_name];
-            layers.insert(
-                name,
-                Raw {
-                    names,
-                    down,
-                    up,
-                    alpha,
-                },
-            );
+            layers.insert(name, Raw { names, down, up, alpha });
         }
         Ok(Self {
             path: path.to_owned(),

@@ -64,9 +64,8 @@ pub struct Crop {
 
 impl Crop {
     fn is_inside(self, width_px: u32, height_px: u32) -> bool {
-        let fits = |start: u32, length: u32, side: u32| {
-            length > 0 && start.checked_add(length).is_some_and(|end| end <= side)
-        };
+        let fits =
+            |start: u32, length: u32, side: u32| length > 0 && start.checked_add(length).is_some_and(|end| end <= side);
         fits(self.left_px, self.width_px, width_px) && fits(self.top_px, self.height_px, height_px)
     }
 }
@@ -104,7 +103,10 @@ pub async fn list(
     let mut tags = tags_between(library, style, after, last).await?;
     rows.into_iter()
         .map(|row| {
-            let crop = row.crop_left_px.zip(row.crop_top_px).zip(row.crop_width_px.zip(row.crop_height_px));
+            let crop = row
+                .crop_left_px
+                .zip(row.crop_top_px)
+                .zip(row.crop_width_px.zip(row.crop_height_px));
             Ok(Artwork {
                 id: ArtworkId::try_from(row.id).expect("SQLite counts ids from 1"),
                 style,
@@ -112,7 +114,12 @@ pub async fn list(
                 file_name: row.file_name,
                 width_px: row.width_px,
                 height_px: row.height_px,
-                crop: crop.map(|((left_px, top_px), (width_px, height_px))| Crop { left_px, top_px, width_px, height_px }),
+                crop: crop.map(|((left_px, top_px), (width_px, height_px))| Crop {
+                    left_px,
+                    top_px,
+                    width_px,
+                    height_px,
+                }),
                 quarter_turns: row.quarter_turns,
                 is_valid: row.is_valid,
                 validation_reason: row.validation_reason.as_deref().map(serde_json::from_str).transpose()?,
@@ -158,7 +165,14 @@ async fn tags_between(
 pub async fn valid(library: &Library, style: StyleId) -> Result<Vec<Artwork>, Error> {
     let mut all = Vec::new();
     loop {
-        let page = list(library, style, all.last().map(|artwork: &Artwork| artwork.id), PAGE_LEN_MAX, false).await?;
+        let page = list(
+            library,
+            style,
+            all.last().map(|artwork: &Artwork| artwork.id),
+            PAGE_LEN_MAX,
+            false,
+        )
+        .await?;
         if page.is_empty() {
             all.retain(|artwork| artwork.is_valid);
             return Ok(all);
@@ -171,7 +185,12 @@ pub async fn valid(library: &Library, style: StyleId) -> Result<Vec<Artwork>, Er
 ///
 /// # Errors
 /// [`Refusal::CropOutside`], [`Refusal::ArtworkUnknown`], [`Error::Database`].
-pub async fn set_crop(library: &Library, artwork: ArtworkId, crop: Option<Crop>, quarter_turns: u8) -> Result<(), Error> {
+pub async fn set_crop(
+    library: &Library,
+    artwork: ArtworkId,
+    crop: Option<Crop>,
+    quarter_turns: u8,
+) -> Result<(), Error> {
     let id = artwork.get();
     let mut tx = library.begin().await?;
     let size = sqlx::query!(
@@ -183,7 +202,12 @@ pub async fn set_crop(library: &Library, artwork: ArtworkId, crop: Option<Crop>,
     .ok_or(Refusal::ArtworkUnknown { artwork: id })?;
     let (width_px, height_px) = (size.width_px, size.height_px);
     if crop.is_some_and(|crop| !crop.is_inside(width_px, height_px)) {
-        return Err(Refusal::CropOutside { artwork: id, width_px, height_px }.into());
+        return Err(Refusal::CropOutside {
+            artwork: id,
+            width_px,
+            height_px,
+        }
+        .into());
     }
     let (left, top) = (crop.map(|crop| crop.left_px), crop.map(|crop| crop.top_px));
     let (width, height) = (crop.map(|crop| crop.width_px), crop.map(|crop| crop.height_px));
@@ -231,9 +255,12 @@ pub async fn remove(library: &Library, artwork: ArtworkId) -> Result<(), Error> 
 pub async fn restore(library: &Library, artwork: ArtworkId) -> Result<(), Error> {
     let id = artwork.get();
     let mut tx = library.begin().await?;
-    let restored = sqlx::query!("UPDATE artworks SET removed_at = NULL WHERE id = $1 AND removed_at IS NOT NULL", id)
-        .execute(&mut *tx)
-        .await?;
+    let restored = sqlx::query!(
+        "UPDATE artworks SET removed_at = NULL WHERE id = $1 AND removed_at IS NOT NULL",
+        id
+    )
+    .execute(&mut *tx)
+    .await?;
     if restored.rows_affected() > 0 {
         settle(&mut tx, artwork).await?;
     }

@@ -35,7 +35,8 @@ impl Config {
 }
 
 fn usual_data() -> PathBuf {
-    directories::ProjectDirs::from("", "", "atelier").map_or_else(|| PathBuf::from("atelier-data"), |dirs| dirs.data_dir().to_owned())
+    directories::ProjectDirs::from("", "", "atelier")
+        .map_or_else(|| PathBuf::from("atelier-data"), |dirs| dirs.data_dir().to_owned())
 }
 
 fn usual_resources(programs: &Path) -> PathBuf {

@@ -68,8 +68,12 @@ impl Error {
             Self::Database(error) => database_refusal(error, Path::new("library.db")),
             Self::Migration { library, source } => migration_refusal(source, library),
             Self::File { path, source } => file_refusal(path, source),
-            Self::Json(error) => Refusal::Internal { reason: error.to_string() },
-            Self::Task(error) => Refusal::Internal { reason: error.to_string() },
+            Self::Json(error) => Refusal::Internal {
+                reason: error.to_string(),
+            },
+            Self::Task(error) => Refusal::Internal {
+                reason: error.to_string(),
+            },
             Self::Picture(reason) => Refusal::Internal { reason: reason.clone() },
         }
     }
@@ -81,7 +85,9 @@ fn file_refusal(path: &Path, error: &io::Error) -> Refusal {
         io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => Refusal::DiskFull { path },
         io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => Refusal::NotWritable { path },
         io::ErrorKind::NotFound => Refusal::FileMissing { file: path },
-        _ => Refusal::Internal { reason: format!("{path}: {error}") },
+        _ => Refusal::Internal {
+            reason: format!("{path}: {error}"),
+        },
     }
 }
 
@@ -108,7 +114,9 @@ pub(crate) fn database_refusal(error: &sqlx::Error, library: &Path) -> Refusal {
         Some(result_code::READ_ONLY | result_code::CANNOT_OPEN) => Refusal::NotWritable { path },
         Some(result_code::BUSY) => Refusal::LibraryInUse { path },
         Some(result_code::CORRUPT | result_code::NOT_A_DATABASE) => Refusal::LibraryDamaged { path },
-        _ => Refusal::Internal { reason: error.to_string() },
+        _ => Refusal::Internal {
+            reason: error.to_string(),
+        },
     }
 }
 
@@ -118,6 +126,8 @@ fn migration_refusal(error: &sqlx::migrate::MigrateError, library: &Path) -> Ref
     match error {
         MigrateError::VersionMissing(_) | MigrateError::VersionMismatch(_) => Refusal::LibraryTooNew { path },
         MigrateError::Execute(error) | MigrateError::ExecuteMigration(error, _) => database_refusal(error, library),
-        other => Refusal::Internal { reason: other.to_string() },
+        other => Refusal::Internal {
+            reason: other.to_string(),
+        },
     }
 }

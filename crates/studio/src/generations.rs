@@ -17,7 +17,8 @@ use crate::worker::Workshop;
 use crate::{Config, Error, Library, styles};
 
 pub use order::{
-    COUNT_MAX, GUIDANCE_MAX, Order, SAMPLERS, STEPS_MAX, STRENGTH_MAX, Settings, prompt, sampler_name, sampler_named, size_of,
+    COUNT_MAX, GUIDANCE_MAX, Order, SAMPLERS, STEPS_MAX, STRENGTH_MAX, Settings, prompt, sampler_name, sampler_named,
+    size_of,
 };
 pub use run::{Finished, Update, run_queue};
 
@@ -46,22 +47,47 @@ pub async fn place(library: &Library, config: &Config, workshop: &mut Workshop, 
     for (name, strength) in &order.styles {
         styles.push(usable(library, name, *strength).await?);
     }
-    let base = order.model.clone().or_else(|| styles.first().map(|style| style.base_model.clone()));
-    let model = models::resolve(library, config, workshop, base.as_deref().unwrap_or(styles::STARTER_MODEL)).await?;
+    let base = order
+        .model
+        .clone()
+        .or_else(|| styles.first().map(|style| style.base_model.clone()));
+    let model = models::resolve(
+        library,
+        config,
+        workshop,
+        base.as_deref().unwrap_or(styles::STARTER_MODEL),
+    )
+    .await?;
     let settings = settings(order, &styles, &model);
     let first = order.seed.unwrap_or_else(random_seed);
-    let seeds: Vec<u64> = (0..u64::from(order.count)).map(|index| first.wrapping_add(index)).collect();
-    write(library, &settings, styles.first().map(|style| style.id), &order.tags, &seeds).await
+    let seeds: Vec<u64> = (0..u64::from(order.count))
+        .map(|index| first.wrapping_add(index))
+        .collect();
+    write(
+        library,
+        &settings,
+        styles.first().map(|style| style.id),
+        &order.tags,
+        &seeds,
+    )
+    .await
 }
 
 fn settings(order: &Order, styles: &[Usable], model: &Model) -> Settings {
     let (width, height) = size_of(order.aspect, model.native_size_px);
     let small = model.architecture == "sd15-small";
     Settings {
-        model: ModelFacts { id: model.id.clone(), architecture: model.architecture.clone(), sha256: model.hash() },
+        model: ModelFacts {
+            id: model.id.clone(),
+            architecture: model.architecture.clone(),
+            sha256: model.hash(),
+        },
         model_path: model.path.clone(),
         loras: styles.iter().map(|style| style.lora.clone()).collect(),
-        prompt: prompt(styles.iter().map(|style| style.facts.name.as_str()), order.tags.iter().map(Tag::as_str)),
+        prompt: prompt(
+            styles.iter().map(|style| style.facts.name.as_str()),
+            order.tags.iter().map(Tag::as_str),
+        ),
         styles: styles.iter().map(|style| style.facts.clone()).collect(),
         negative_prompt: prompt([], order.negative.iter().map(Tag::as_str)),
         tags: order.tags.iter().map(|tag| tag.as_str().to_owned()).collect(),
@@ -106,7 +132,12 @@ async fn write(
         .id;
         for (sequence, tag) in (0_i64..).zip(tags) {
             let name = tag.as_str();
-            sqlx::query!("INSERT INTO tags (name) VALUES ($1) ON CONFLICT (name) DO NOTHING", name).execute(&mut *tx).await?;
+            sqlx::query!(
+                "INSERT INTO tags (name) VALUES ($1) ON CONFLICT (name) DO NOTHING",
+                name
+            )
+            .execute(&mut *tx)
+            .await?;
             sqlx::query!(
                 "INSERT OR IGNORE INTO generation_tags (generation_id, tag_id, sequence)
                  SELECT $1, id, $2 FROM tags WHERE name = $3",
@@ -125,7 +156,9 @@ async fn write(
 /// A style's LoRA and what stands in pictures about it.
 async fn usable(library: &Library, name: &str, strength: f64) -> Result<Usable, Error> {
     let style = styles::find(library, name).await?;
-    let not_trained = || Refusal::StyleNotTrained { style: style.name.clone() };
+    let not_trained = || Refusal::StyleNotTrained {
+        style: style.name.clone(),
+    };
     let lora = match (style.training_status, &style.model_path) {
         (TrainingStatus::Completed, Some(lora)) => lora.clone(),
         (TrainingStatus::Training, _) => return Err(Refusal::StyleInTraining { style: style.name }.into()),
@@ -134,11 +167,16 @@ async fn usable(library: &Library, name: &str, strength: f64) -> Result<Usable, 
     };
     let path = library.path_of(&lora);
     if !path.is_file() {
-        return Err(Refusal::FileMissing { file: path.display().to_string() }.into());
+        return Err(Refusal::FileMissing {
+            file: path.display().to_string(),
+        }
+        .into());
     }
     let sha256 = tokio::task::spawn_blocking(move || models::download::sha256_of(&path)).await??;
     let id = style.id.get();
-    let license = sqlx::query_scalar!("SELECT license_type FROM styles WHERE id = $1", id).fetch_one(library.pool()).await?;
+    let license = sqlx::query_scalar!("SELECT license_type FROM styles WHERE id = $1", id)
+        .fetch_one(library.pool())
+        .await?;
     let artist = signature::artist(library)?.name;
     let facts = StyleFacts {
         name: style.name,
@@ -150,7 +188,12 @@ async fn usable(library: &Library, name: &str, strength: f64) -> Result<Usable, 
         layers: 0,
         base_model_matches: false,
     };
-    Ok(Usable { id: style.id, facts, lora, base_model: style.base_model })
+    Ok(Usable {
+        id: style.id,
+        facts,
+        lora,
+        base_model: style.base_model,
+    })
 }
 
 /// 64 random bits. The standard library's hasher takes its keys from the system, and nothing secret depends on a seed.
@@ -173,8 +216,19 @@ pub(crate) async fn cancel_open(library: &Library, job: JobId, reason: &Refusal)
     )
     .execute(&mut *tx)
     .await?;
-    let to = if matches!(reason, Refusal::Cancelled {}) { JobStatus::Cancelled } else { JobStatus::Failed };
-    jobs::advance(&mut tx, job, JobStatus::Running, to, (to == JobStatus::Failed).then_some(reason)).await?;
+    let to = if matches!(reason, Refusal::Cancelled {}) {
+        JobStatus::Cancelled
+    } else {
+        JobStatus::Failed
+    };
+    jobs::advance(
+        &mut tx,
+        job,
+        JobStatus::Running,
+        to,
+        (to == JobStatus::Failed).then_some(reason),
+    )
+    .await?;
     tx.commit().await?;
     Ok(())
 }

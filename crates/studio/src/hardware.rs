@@ -80,7 +80,9 @@ pub async fn report(config: &Config, library: Option<&Library>) -> Report {
     let workshop = Workshop::new(&config.programs, None);
     let (adapters, workers, keyring) = tokio::join!(adapters(), workshop.builds(), keyring());
     let models = match library {
-        Some(library) => models::list(library, config).await.map(|all| all.into_iter().map(|model| model.id).collect()),
+        Some(library) => models::list(library, config)
+            .await
+            .map(|all| all.into_iter().map(|model| model.id).collect()),
         None => Ok(Vec::new()),
     };
     Report {
@@ -99,11 +101,14 @@ pub async fn report(config: &Config, library: Option<&Library>) -> Report {
 /// Memory of the machine, or of the container it pretends to be: (in all, available), in bytes.
 #[must_use]
 pub fn memory_bytes() -> (u64, u64) {
-    let Ok(system) = System::new_with_specifics(RefreshKind::nothing().with_memory(MemoryRefreshKind::everything())) else {
+    let Ok(system) = System::new_with_specifics(RefreshKind::nothing().with_memory(MemoryRefreshKind::everything()))
+    else {
         return (0, 0);
     };
     match system.cgroup_limits() {
-        Some(limits) if limits.total_memory > 0 => (limits.total_memory, limits.free_memory.min(system.available_memory())),
+        Some(limits) if limits.total_memory > 0 => {
+            (limits.total_memory, limits.free_memory.min(system.available_memory()))
+        }
         Some(_) | None => (system.total_memory(), system.available_memory()),
     }
 }
@@ -136,15 +141,23 @@ fn features() -> Vec<&'static str> {
 
 #[cfg(not(target_arch = "x86_64"))]
 fn features() -> Vec<&'static str> {
-    if cfg!(target_arch = "aarch64") { vec!["neon"] } else { Vec::new() }
+    if cfg!(target_arch = "aarch64") {
+        vec!["neon"]
+    } else {
+        Vec::new()
+    }
 }
 
 /// Free bytes of the disk that holds `folder`, or the folder that it would be made in.
 fn disk_free_bytes(folder: &Path) -> Option<u64> {
-    let folder = folder.ancestors().find_map(|folder| std::fs::canonicalize(folder).ok())?;
+    let folder = folder
+        .ancestors()
+        .find_map(|folder| std::fs::canonicalize(folder).ok())?;
     let disks = Disks::new_with_refreshed_list().ok()?;
     let mounted = disks.iter().filter(|disk| folder.starts_with(disk.mount_point()));
-    mounted.max_by_key(|disk| disk.mount_point().as_os_str().len()).map(sysinfo::Disk::available_space)
+    mounted
+        .max_by_key(|disk| disk.mount_point().as_os_str().len())
+        .map(sysinfo::Disk::available_space)
 }
 
 async fn adapters() -> Vec<AdapterFacts> {
@@ -152,7 +165,11 @@ async fn adapters() -> Vec<AdapterFacts> {
     let asked = tokio::task::spawn_blocking(|| {
         let instance = wgpu::Instance::new(wgpu::InstanceDescriptor::new_without_display_handle());
         let found = futures_util::FutureExt::now_or_never(instance.enumerate_adapters(wgpu::Backends::all()));
-        found.unwrap_or_default().iter().map(|adapter| adapter_facts(&adapter.get_info())).collect::<Vec<_>>()
+        found
+            .unwrap_or_default()
+            .iter()
+            .map(|adapter| adapter_facts(&adapter.get_info()))
+            .collect::<Vec<_>>()
     });
     match tokio::time::timeout(ANSWER_TIMEOUT, asked).await {
         Ok(Ok(adapters)) => adapters,

@@ -64,7 +64,11 @@ pub fn inspect(path: &Path) -> Result<Inspection, Error> {
         Ok(format @ (ImageFormat::Png | ImageFormat::Jpeg | ImageFormat::WebP)) => format,
         Ok(_) | Err(_) => return Err(Refusal::ArtworkFormatUnknown { file }.into()),
     };
-    let texts = if format == ImageFormat::Png { png_texts(&bytes) } else { None };
+    let texts = if format == ImageFormat::Png {
+        png_texts(&bytes)
+    } else {
+        None
+    };
     let texts = texts.unwrap_or_default();
     let picture = decode(&bytes, format, &file)?;
     let text_of = |key: &str| texts.iter().find(|(name, _)| name == key).map(|(_, text)| text.clone());
@@ -79,8 +83,17 @@ pub fn inspect(path: &Path) -> Result<Inspection, Error> {
         (None, Some(_), None) => MadeBy::ParametersText,
         (None, None, None) => return Err(Refusal::PictureWithoutParameters { file }.into()),
     };
-    let pixels_intact = provenance.as_ref().map(|provenance| provenance.pixels_sha256 == pixels_sha256(&picture));
-    Ok(Inspection { file, made_by, pixels_intact, provenance, parameters, foreign })
+    let pixels_intact = provenance
+        .as_ref()
+        .map(|provenance| provenance.pixels_sha256 == pixels_sha256(&picture));
+    Ok(Inspection {
+        file,
+        made_by,
+        pixels_intact,
+        provenance,
+        parameters,
+        foreign,
+    })
 }
 
 fn read(path: &Path, file: &str) -> Result<Vec<u8>, Error> {
@@ -93,7 +106,12 @@ fn read(path: &Path, file: &str) -> Result<Vec<u8>, Error> {
         Err(_) => return Err(Refusal::PathNotReadable { path: file.to_owned() }.into()),
     };
     if bytes > FILE_BYTES_MAX {
-        return Err(Refusal::ArtworkTooLarge { file: file.to_owned(), bytes, bytes_max: FILE_BYTES_MAX }.into());
+        return Err(Refusal::ArtworkTooLarge {
+            file: file.to_owned(),
+            bytes,
+            bytes_max: FILE_BYTES_MAX,
+        }
+        .into());
     }
     fs::read(path).map_err(|_denied| Refusal::PathNotReadable { path: file.to_owned() }.into())
 }
@@ -104,7 +122,13 @@ fn decode(bytes: &[u8], format: ImageFormat, file: &str) -> Result<RgbImage, Err
     let (width_px, height_px) = size.map_err(|_cut_short| damaged())?;
     if width_px > SIDE_PX_MAX || height_px > SIDE_PX_MAX {
         let pixels_max = u64::from(SIDE_PX_MAX) * u64::from(SIDE_PX_MAX);
-        return Err(Refusal::ArtworkTooManyPixels { file: file.to_owned(), width_px, height_px, pixels_max }.into());
+        return Err(Refusal::ArtworkTooManyPixels {
+            file: file.to_owned(),
+            width_px,
+            height_px,
+            pixels_max,
+        }
+        .into());
     }
     let mut reader = ImageReader::with_format(Cursor::new(bytes), format);
     let mut limits = Limits::default();
@@ -115,15 +139,20 @@ fn decode(bytes: &[u8], format: ImageFormat, file: &str) -> Result<RgbImage, Err
 
 /// Keys and texts of a PNG, those behind the pixels too.
 fn png_texts(bytes: &[u8]) -> Option<Vec<(String, String)>> {
-    let limits = png::Limits { bytes: usize::try_from(DECODED_BYTES_MAX).ok()? };
+    let limits = png::Limits {
+        bytes: usize::try_from(DECODED_BYTES_MAX).ok()?,
+    };
     let mut decoder = png::Decoder::new_with_limits(Cursor::new(bytes), limits);
     decoder.set_ignore_text_chunk(false);
     let mut reader = decoder.read_info().ok()?;
     // A file that ends early still has what stood before the pixels.
     let _ = reader.finish();
     let info = reader.info();
-    let mut texts: Vec<_> =
-        info.uncompressed_latin1_text.iter().map(|chunk| (chunk.keyword.clone(), chunk.text.clone())).collect();
+    let mut texts: Vec<_> = info
+        .uncompressed_latin1_text
+        .iter()
+        .map(|chunk| (chunk.keyword.clone(), chunk.text.clone()))
+        .collect();
     for chunk in &info.compressed_latin1_text {
         let mut chunk = chunk.clone();
         if chunk.decompress_text_with_limit(TEXT_BYTES_MAX).is_ok() {
@@ -143,7 +172,9 @@ fn png_texts(bytes: &[u8]) -> Option<Vec<(String, String)>> {
 fn user_comment(bytes: &[u8]) -> Option<String> {
     let exif = exif::Reader::new().read_from_container(&mut Cursor::new(bytes)).ok()?;
     let field = exif.get_field(exif::Tag::UserComment, exif::In::PRIMARY)?;
-    let exif::Value::Undefined(comment, _) = &field.value else { return None };
+    let exif::Value::Undefined(comment, _) = &field.value else {
+        return None;
+    };
     let (alphabet, text) = comment.split_at_checked(8)?;
     let text = match alphabet {
         b"UNICODE\0" => utf16(text, exif.little_endian()),
@@ -158,7 +189,11 @@ fn utf16(bytes: &[u8], little_endian: bool) -> String {
     let read = |little: bool| {
         let pairs = bytes.chunks_exact(2).map(|pair| {
             let pair = [pair[0], pair[1]];
-            if little { u16::from_le_bytes(pair) } else { u16::from_be_bytes(pair) }
+            if little {
+                u16::from_le_bytes(pair)
+            } else {
+                u16::from_be_bytes(pair)
+            }
         });
         String::from_utf16_lossy(&pairs.collect::<Vec<_>>())
     };

@@ -149,7 +149,10 @@ pub(crate) async fn recover(library: &Library) -> Result<Recovered, Error> {
             advance(&mut tx, job, JobStatus::Running, JobStatus::Paused, None).await?;
             recovered.paused += 1;
         } else {
-            let reason = Refusal::WorkerCrashed { attempts: RETRIES_MAX + 1, reason: "the program was ended".into() };
+            let reason = Refusal::WorkerCrashed {
+                attempts: RETRIES_MAX + 1,
+                reason: "the program was ended".into(),
+            };
             let (retrying, failed) = put_back(&mut tx, job, &reason).await?;
             recovered.retrying += retrying;
             recovered.failed += failed;
@@ -216,5 +219,10 @@ pub(crate) async fn settled(tx: &mut Transaction<'_, Sqlite>, job: JobId) -> Res
 
 /// The id that a column holds.
 pub(crate) fn id<I: TryFrom<i64, Error = atelier_contract::IdError>>(number: i64) -> Result<I, Error> {
-    I::try_from(number).map_err(|error| Refusal::Internal { reason: error.to_string() }.into())
+    I::try_from(number).map_err(|error| {
+        Refusal::Internal {
+            reason: error.to_string(),
+        }
+        .into()
+    })
 }

@@ -73,7 +73,11 @@ impl Library {
             library: folder.to_owned(),
             source: Box::new(error),
         })?;
-        let library = Self { folder: folder.to_owned(), pool, lock: Some(lock) };
+        let library = Self {
+            folder: folder.to_owned(),
+            pool,
+            lock: Some(lock),
+        };
         if library.was_killed() {
             sweep::orphans(&library).await?;
         }
@@ -92,7 +96,11 @@ impl Library {
             .await;
         let newest = MIGRATIONS.iter().map(|migration| migration.version).max();
         let current = applied.is_ok_and(|version| newest == Some(version));
-        Ok(current.then(|| Self { folder: folder.to_owned(), pool, lock: None }))
+        Ok(current.then(|| Self {
+            folder: folder.to_owned(),
+            pool,
+            lock: None,
+        }))
     }
 
     /// The library's folder.

@@ -52,7 +52,11 @@ impl Model {
         match self.sha256.iter().next() {
             Some((_, hash)) if self.sha256.len() == 1 => hash.clone(),
             _ => {
-                let lines: Vec<_> = self.sha256.iter().map(|(path, hash)| format!("{hash}  {path}\n")).collect();
+                let lines: Vec<_> = self
+                    .sha256
+                    .iter()
+                    .map(|(path, hash)| format!("{hash}  {path}\n"))
+                    .collect();
                 crate::library::sha256_hex(lines.concat().as_bytes())
             }
         }
@@ -114,17 +118,25 @@ async fn starter(config: &Config) -> Result<Option<Model>, Error> {
 pub async fn resolve(library: &Library, config: &Config, workshop: &mut Workshop, name: &str) -> Result<Model, Error> {
     let models = list(library, config).await?;
     let as_path = fs::canonicalize(name).ok();
-    if let Some(model) = models.iter().find(|model| model.id == name || as_path.as_ref() == Some(&model.path)) {
+    if let Some(model) = models
+        .iter()
+        .find(|model| model.id == name || as_path.as_ref() == Some(&model.path))
+    {
         if !model.path.exists() {
-            return Err(Refusal::FileMissing { file: model.path.display().to_string() }.into());
+            return Err(Refusal::FileMissing {
+                file: model.path.display().to_string(),
+            }
+            .into());
         }
         return Ok(model.clone());
     }
     match as_path {
         Some(path) => examine(&path, name, workshop).await,
-        None => {
-            Err(Refusal::ModelUnknown { model: name.to_owned(), known: models.into_iter().map(|model| model.id).collect() }.into())
+        None => Err(Refusal::ModelUnknown {
+            model: name.to_owned(),
+            known: models.into_iter().map(|model| model.id).collect(),
         }
+        .into()),
     }
 }
 
@@ -140,7 +152,9 @@ pub async fn import(
     id: Option<&str>,
     copy: bool,
 ) -> Result<Model, Error> {
-    let missing = |_| Refusal::FileMissing { file: path.display().to_string() };
+    let missing = |_| Refusal::FileMissing {
+        file: path.display().to_string(),
+    };
     let path = fs::canonicalize(path).map_err(missing)?;
     let id = id.map_or_else(|| id_of(&path), str::to_owned);
     check_free(library, config, &id).await?;
@@ -174,7 +188,11 @@ pub async fn fetch(
 ) -> Result<Model, Error> {
     let manifests = manifest::all(&config.resources);
     let Some(manifest) = manifests.iter().find(|manifest| manifest.id == id) else {
-        return Err(Refusal::ModelUnknown { model: id.to_owned(), known: manifests.into_iter().map(|m| m.id).collect() }.into());
+        return Err(Refusal::ModelUnknown {
+            model: id.to_owned(),
+            known: manifests.into_iter().map(|m| m.id).collect(),
+        }
+        .into());
     };
     check_free(library, config, id).await?;
     let incoming = library.path_of(&format!("{SHELF}/incoming/{id}"));
@@ -216,7 +234,11 @@ pub async fn verify(model: &Model) -> Result<Vec<String>, Error> {
     let (root, expected) = (model.path.clone(), model.sha256.clone());
     tokio::task::spawn_blocking(move || {
         let (found, _) = hashes(&root)?;
-        Ok(expected.into_iter().filter(|(file, hash)| found.get(file) != Some(hash)).map(|(file, _)| file).collect())
+        Ok(expected
+            .into_iter()
+            .filter(|(file, hash)| found.get(file) != Some(hash))
+            .map(|(file, _)| file)
+            .collect())
     })
     .await?
 }
@@ -227,24 +249,43 @@ pub async fn verify(model: &Model) -> Result<Vec<String>, Error> {
 /// [`Refusal::ModelUnknown`], [`Refusal::ModelInUse`], [`Refusal::RequestInvalid`] for the starter.
 pub async fn remove(library: &Library, config: &Config, id: &str) -> Result<(), Error> {
     if id == styles::STARTER_MODEL {
-        return Err(Refusal::RequestInvalid { reason: "the starter model is part of the program".into() }.into());
+        return Err(Refusal::RequestInvalid {
+            reason: "the starter model is part of the program".into(),
+        }
+        .into());
     }
     let models = list(library, config).await?;
     let Some(model) = models.iter().find(|model| model.id == id) else {
-        return Err(Refusal::ModelUnknown { model: id.to_owned(), known: models.into_iter().map(|m| m.id).collect() }.into());
+        return Err(Refusal::ModelUnknown {
+            model: id.to_owned(),
+            known: models.into_iter().map(|m| m.id).collect(),
+        }
+        .into());
     };
     let mut tx = library.begin().await?;
-    let users = sqlx::query!("SELECT name FROM styles WHERE base_model = $1 ORDER BY name", id).fetch_all(&mut *tx).await?;
+    let users = sqlx::query!("SELECT name FROM styles WHERE base_model = $1 ORDER BY name", id)
+        .fetch_all(&mut *tx)
+        .await?;
     if !users.is_empty() {
         let users = users.into_iter().map(|row| row.name).collect();
-        return Err(Refusal::ModelInUse { model: id.to_owned(), users }.into());
+        return Err(Refusal::ModelInUse {
+            model: id.to_owned(),
+            users,
+        }
+        .into());
     }
-    sqlx::query!("DELETE FROM models WHERE id = $1", id).execute(&mut *tx).await?;
+    sqlx::query!("DELETE FROM models WHERE id = $1", id)
+        .execute(&mut *tx)
+        .await?;
     tx.commit().await?;
     if model.owned {
         let own = library.path_of(&format!("{SHELF}/{}", crate::picture::provenance::slug(id)));
         let place = if own.exists() { own } else { model.path.clone() };
-        let removed = if place.is_dir() { fs::remove_dir_all(&place) } else { fs::remove_file(&place) };
+        let removed = if place.is_dir() {
+            fs::remove_dir_all(&place)
+        } else {
+            fs::remove_file(&place)
+        };
         removed.map_err(Error::file(&place))?;
     }
     Ok(())
@@ -270,7 +311,10 @@ async fn examine(path: &Path, id: &str, workshop: &mut Workshop) -> Result<Model
 async fn check(path: &Path, workshop: &mut Workshop) -> Result<ModelFacts, Error> {
     match workshop.run(Task::CheckModel { model: path.to_owned() }).await {
         Ok(Outcome::Model(facts)) => Ok(facts),
-        Ok(other) => Err(Refusal::Internal { reason: format!("the worker answers {other:?}") }.into()),
+        Ok(other) => Err(Refusal::Internal {
+            reason: format!("the worker answers {other:?}"),
+        }
+        .into()),
         Err(WorkError::Unusable(error)) => Err(error),
         Err(error) => Err(error.refusal(1).into()),
     }
@@ -278,7 +322,11 @@ async fn check(path: &Path, workshop: &mut Workshop) -> Result<ModelFacts, Error
 
 async fn check_free(library: &Library, config: &Config, id: &str) -> Result<(), Error> {
     let taken = list(library, config).await?.iter().any(|model| model.id == id);
-    if taken { Err(Refusal::ModelNameTaken { model: id.to_owned() }.into()) } else { Ok(()) }
+    if taken {
+        Err(Refusal::ModelNameTaken { model: id.to_owned() }.into())
+    } else {
+        Ok(())
+    }
 }
 
 async fn insert(library: &Library, model: &Model, url: &str, manifest: Option<&str>) -> Result<(), Error> {
@@ -300,9 +348,10 @@ async fn insert(library: &Library, model: &Model, url: &str, manifest: Option<&s
     .await;
     match inserted {
         Ok(_) => Ok(()),
-        Err(sqlx::Error::Database(error)) if error.is_unique_violation() => {
-            Err(Refusal::ModelNameTaken { model: model.id.clone() }.into())
+        Err(sqlx::Error::Database(error)) if error.is_unique_violation() => Err(Refusal::ModelNameTaken {
+            model: model.id.clone(),
         }
+        .into()),
         Err(error) => Err(error.into()),
     }
 }
@@ -315,8 +364,15 @@ fn hashes(root: &Path) -> Result<(BTreeMap<String, String>, u64), Error> {
         if !entry.file_type().is_file() {
             continue;
         }
-        let inside = entry.path().strip_prefix(root).ok().filter(|path| path.components().next().is_some());
-        let name = inside.map_or_else(|| entry.file_name().to_string_lossy().into_owned(), |path| path.to_string_lossy().replace('\\', "/"));
+        let inside = entry
+            .path()
+            .strip_prefix(root)
+            .ok()
+            .filter(|path| path.components().next().is_some());
+        let name = inside.map_or_else(
+            || entry.file_name().to_string_lossy().into_owned(),
+            |path| path.to_string_lossy().replace('\\', "/"),
+        );
         bytes += entry.metadata().map_err(|error| Error::file(root)(error.into()))?.len();
         hashes.insert(name, download::sha256_of(entry.path())?);
     }
@@ -326,14 +382,24 @@ fn hashes(root: &Path) -> Result<(BTreeMap<String, String>, u64), Error> {
 /// A copy that is under its name only when whole. Blocks.
 fn copy_whole(from: &Path, to: &Path) -> Result<(), Error> {
     let beside = to.with_extension("incoming");
-    let fresh = |path: &Path| if path.is_dir() { fs::remove_dir_all(path) } else { fs::remove_file(path) };
+    let fresh = |path: &Path| {
+        if path.is_dir() {
+            fs::remove_dir_all(path)
+        } else {
+            fs::remove_file(path)
+        }
+    };
     if beside.exists() {
         fresh(&beside).map_err(Error::file(&beside))?;
     }
     for entry in WalkDir::new(from).follow_links(true) {
         let entry = entry.map_err(|error| Error::file(from)(error.into()))?;
         let inside = entry.path().strip_prefix(from).unwrap_or(Path::new(""));
-        let target = if inside.as_os_str().is_empty() { beside.clone() } else { beside.join(inside) };
+        let target = if inside.as_os_str().is_empty() {
+            beside.clone()
+        } else {
+            beside.join(inside)
+        };
         if entry.file_type().is_dir() {
             fs::create_dir_all(&target).map_err(Error::file(&target))?;
         } else {
@@ -348,7 +414,13 @@ fn copy_whole(from: &Path, to: &Path) -> Result<(), Error> {
 
 /// A name from a path: `…/my model.safetensors` is `my-model`.
 fn id_of(path: &Path) -> String {
-    let name = if path.is_dir() { path.file_name() } else { path.file_stem() };
-    let name = name.map(|name| name.to_string_lossy().to_lowercase()).unwrap_or_default();
+    let name = if path.is_dir() {
+        path.file_name()
+    } else {
+        path.file_stem()
+    };
+    let name = name
+        .map(|name| name.to_string_lossy().to_lowercase())
+        .unwrap_or_default();
     crate::picture::provenance::slug(&name).chars().take(100).collect()
 }

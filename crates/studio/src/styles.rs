@@ -69,13 +69,27 @@ impl Style {
     pub fn readiness(&self) -> Readiness {
         let (style, valid) = (self.name.clone(), self.valid_artworks);
         let missing = if valid < ARTWORKS_MIN {
-            Some(Refusal::StyleTooFewArtworks { style, valid, valid_min: ARTWORKS_MIN })
+            Some(Refusal::StyleTooFewArtworks {
+                style,
+                valid,
+                valid_min: ARTWORKS_MIN,
+            })
         } else if valid > ARTWORKS_MAX {
-            Some(Refusal::StyleTooManyArtworks { style, valid, valid_max: ARTWORKS_MAX })
+            Some(Refusal::StyleTooManyArtworks {
+                style,
+                valid,
+                valid_max: ARTWORKS_MAX,
+            })
         } else {
             None
         };
-        Readiness { valid, invalid: self.invalid_artworks, valid_min: ARTWORKS_MIN, valid_max: ARTWORKS_MAX, missing }
+        Readiness {
+            valid,
+            invalid: self.invalid_artworks,
+            valid_min: ARTWORKS_MIN,
+            valid_max: ARTWORKS_MAX,
+            missing,
+        }
     }
 
     /// # Errors
@@ -91,7 +105,10 @@ impl Style {
     pub fn require_trained(&self, library: &Library) -> Result<std::path::PathBuf, Error> {
         match &self.model_path {
             Some(path) => Ok(library.path_of(path)),
-            None => Err(Refusal::StyleNotTrained { style: self.name.clone() }.into()),
+            None => Err(Refusal::StyleNotTrained {
+                style: self.name.clone(),
+            }
+            .into()),
         }
     }
 }
@@ -103,7 +120,9 @@ impl Style {
 pub async fn create(library: &Library, name: &str, base_model: &str) -> Result<Style, Error> {
     let tag = Tag::parse(name).map_err(|error| {
         tracing::debug!(%error, "not a style's name");
-        Refusal::StyleNameNotATag { style: name.trim().to_owned() }
+        Refusal::StyleNameNotATag {
+            style: name.trim().to_owned(),
+        }
     })?;
     let name = tag.as_str();
     let mut tx = library.begin().await?;
@@ -129,9 +148,13 @@ pub async fn create(library: &Library, name: &str, base_model: &str) -> Result<S
 pub async fn create_trained(library: &Library, name: &str, base_model: &str, model_path: &str) -> Result<Style, Error> {
     let style = create(library, name, base_model).await?;
     let id = style.id.get();
-    sqlx::query!("UPDATE styles SET model_path = $2, training_status = 'completed' WHERE id = $1", id, model_path)
-        .execute(library.pool())
-        .await?;
+    sqlx::query!(
+        "UPDATE styles SET model_path = $2, training_status = 'completed' WHERE id = $1",
+        id,
+        model_path
+    )
+    .execute(library.pool())
+    .await?;
     find(library, name).await
 }
 
@@ -148,7 +171,9 @@ pub async fn list(library: &Library) -> Result<Vec<Style>, Error> {
 /// # Errors
 /// [`Refusal::StyleUnknown`], [`Error::Database`].
 pub async fn find(library: &Library, name: &str) -> Result<Style, Error> {
-    let unknown = || Refusal::StyleUnknown { style: name.trim().to_owned() };
+    let unknown = || Refusal::StyleUnknown {
+        style: name.trim().to_owned(),
+    };
     let Ok(tag) = Tag::parse(name) else {
         return Err(unknown().into());
     };
@@ -158,7 +183,11 @@ pub async fn find(library: &Library, name: &str) -> Result<Style, Error> {
 /// Shorter side in pixels that an artwork of a style for `base_model` needs.
 #[must_use]
 pub fn side_px_min(base_model: &str) -> u32 {
-    if base_model == STARTER_MODEL { STARTER_SIDE_PX } else { SIDE_PX_MIN }
+    if base_model == STARTER_MODEL {
+        STARTER_SIDE_PX
+    } else {
+        SIDE_PX_MIN
+    }
 }
 
 async fn select(library: &Library, name: Option<&str>) -> Result<Vec<Style>, Error> {

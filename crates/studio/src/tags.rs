@@ -44,9 +44,10 @@ impl TagEdit {
             Self::Set(new) => new.clone(),
             Self::Add(more) => tags.into_iter().chain(more.iter().cloned()).collect(),
             Self::Remove(gone) => tags.into_iter().filter(|tag| !gone.contains(tag)).collect(),
-            Self::Replace { old, new } => {
-                tags.into_iter().map(|tag| if tag == *old { new.clone() } else { tag }).collect()
-            }
+            Self::Replace { old, new } => tags
+                .into_iter()
+                .map(|tag| if tag == *old { new.clone() } else { tag })
+                .collect(),
         };
         let mut seen = BTreeSet::new();
         edited.into_iter().filter(|tag| seen.insert(tag.clone())).collect()
@@ -138,7 +139,9 @@ pub(crate) async fn set_artwork_tags(
     artwork: i64,
     tags: &[Tag],
 ) -> Result<(), Error> {
-    sqlx::query!("DELETE FROM artwork_tags WHERE artwork_id = $1", artwork).execute(&mut **tx).await?;
+    sqlx::query!("DELETE FROM artwork_tags WHERE artwork_id = $1", artwork)
+        .execute(&mut **tx)
+        .await?;
     for (tag, sequence) in tags.iter().zip(1_i64..) {
         let tag = id_of(tx, tag).await?;
         sqlx::query!(
@@ -155,12 +158,20 @@ pub(crate) async fn set_artwork_tags(
 
 /// Makes a style's tags anew: its name first, then the tags of its valid artworks by how many have them.
 pub(crate) async fn aggregate(tx: &mut Transaction<'static, Sqlite>, style: i64) -> Result<(), Error> {
-    let name = sqlx::query_scalar!("SELECT name FROM styles WHERE id = $1", style).fetch_one(&mut **tx).await?;
+    let name = sqlx::query_scalar!("SELECT name FROM styles WHERE id = $1", style)
+        .fetch_one(&mut **tx)
+        .await?;
     let first = id_of(tx, &Tag::parse(&name)?).await?;
-    sqlx::query!("DELETE FROM style_tags WHERE style_id = $1", style).execute(&mut **tx).await?;
-    sqlx::query!("INSERT INTO style_tags (style_id, tag_id, sequence) VALUES ($1, $2, 1)", style, first)
+    sqlx::query!("DELETE FROM style_tags WHERE style_id = $1", style)
         .execute(&mut **tx)
         .await?;
+    sqlx::query!(
+        "INSERT INTO style_tags (style_id, tag_id, sequence) VALUES ($1, $2, 1)",
+        style,
+        first
+    )
+    .execute(&mut **tx)
+    .await?;
     sqlx::query!(
         r#"INSERT INTO style_tags (style_id, tag_id, sequence)
            SELECT $1, artwork_tags.tag_id,

@@ -11,7 +11,9 @@ use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 
 use atelier_contract::{JobId, JobKind, JobStatus, Refusal, StyleId, TrainingStatus};
-use atelier_worker_protocol::{Outcome, Preflight, Preview, Progress, Task, Train, TrainSettings, Trained, TrainingPicture};
+use atelier_worker_protocol::{
+    Outcome, Preflight, Preview, Progress, Task, Train, TrainSettings, Trained, TrainingPicture,
+};
 use serde::{Deserialize, Serialize};
 use tokio::sync::watch;
 
@@ -108,7 +110,10 @@ pub async fn train(
         }
         (None, true) => return Err(Refusal::NothingToResume { style: style.name }.into()),
         (Some(_), false) if !choice.restart => {
-            let reason = format!("the training of “{}” is paused: go on with --resume, or start again with --restart", style.name);
+            let reason = format!(
+                "the training of “{}” is paused: go on with --resume, or start again with --restart",
+                style.name
+            );
             return Err(Refusal::RequestInvalid { reason }.into());
         }
         (open, false) => {
@@ -121,8 +126,22 @@ pub async fn train(
     fs::create_dir_all(&folder).map_err(Error::file(&folder))?;
     claim(library, job, from).await?;
     let train = request.train(&folder, choice.resume);
-    let loss = if choice.resume { LossCurve::of_metric(style.training_metric.as_ref()) } else { LossCurve::default() };
-    Run { library, workshop, job, style: style.id, style_name: style.name, train, loss }.run(wish, on_update).await
+    let loss = if choice.resume {
+        LossCurve::of_metric(style.training_metric.as_ref())
+    } else {
+        LossCurve::default()
+    };
+    Run {
+        library,
+        workshop,
+        job,
+        style: style.id,
+        style_name: style.name,
+        train,
+        loss,
+    }
+    .run(wish, on_update)
+    .await
 }
 
 impl Request {
@@ -167,7 +186,9 @@ async fn open_job(library: &Library, style: StyleId) -> Result<Option<(JobId, Re
     .fetch_optional(library.pool())
     .await?;
     let Some(row) = row else { return Ok(None) };
-    let status = JobStatus::try_from(row.status.as_str()).map_err(|error| Refusal::Internal { reason: error.to_string() })?;
+    let status = JobStatus::try_from(row.status.as_str()).map_err(|error| Refusal::Internal {
+        reason: error.to_string(),
+    })?;
     Ok(Some((jobs::id(row.id)?, serde_json::from_str(&row.request)?, status)))
 }
 
@@ -193,7 +214,13 @@ async fn prepare(
         settings.alpha = f64::from(rank);
     }
     let metadata = metadata(library, style, &model)?;
-    let request = Request { model: model.path, trigger: style.name.clone(), pictures, metadata, settings };
+    let request = Request {
+        model: model.path,
+        trigger: style.name.clone(),
+        pictures,
+        metadata,
+        settings,
+    };
     preflight(library, workshop, &style.name, request, on_update).await
 }
 
@@ -210,15 +237,31 @@ async fn preflight(
     let answer = workshop.run(Task::Preflight(request.train(&folder, false))).await;
     let mut preflight = match answer {
         Ok(Outcome::Preflight(preflight)) => preflight,
-        Ok(other) => return Err(Refusal::Internal { reason: format!("{other:?} is no preflight") }.into()),
+        Ok(other) => {
+            return Err(Refusal::Internal {
+                reason: format!("{other:?} is no preflight"),
+            }
+            .into());
+        }
         Err(error) => return Err(error.refusal(1).into()),
     };
-    let untagged = request.pictures.iter().filter(|picture| picture.tags.is_empty()).count();
+    let untagged = request
+        .pictures
+        .iter()
+        .filter(|picture| picture.tags.is_empty())
+        .count();
     if untagged > 0 && !preflight.warnings.iter().any(|warning| warning.contains("tag")) {
-        preflight.warnings.push(format!("{untagged} of {} artworks have no tags", request.pictures.len()));
+        preflight.warnings.push(format!(
+            "{untagged} of {} artworks have no tags",
+            request.pictures.len()
+        ));
     }
     if !preflight.problems.is_empty() {
-        return Err(Refusal::TrainingNotPossible { style: style.to_owned(), problems: preflight.problems }.into());
+        return Err(Refusal::TrainingNotPossible {
+            style: style.to_owned(),
+            problems: preflight.problems,
+        }
+        .into());
     }
     if preflight.recompute {
         request.settings.recompute = Some(true);
@@ -231,7 +274,9 @@ async fn pictures(library: &Library, style: StyleId) -> Result<Vec<TrainingPictu
     let valid = artworks::valid(library, style).await?;
     let picture = |artwork: Artwork| TrainingPicture {
         path: artwork.path,
-        crop: artwork.crop.map(|crop| [crop.left_px, crop.top_px, crop.width_px, crop.height_px]),
+        crop: artwork
+            .crop
+            .map(|crop| [crop.left_px, crop.top_px, crop.width_px, crop.height_px]),
         quarter_turns: artwork.quarter_turns,
         tags: artwork.tags,
     };
@@ -255,7 +300,12 @@ fn metadata(library: &Library, style: &Style, model: &Model) -> Result<BTreeMap<
 }
 
 /// Writes the job and moves the style, in one step; an earlier paused training is given up in the same.
-async fn enqueue(library: &Library, style: &Style, open: Option<(JobId, JobStatus)>, request: &Request) -> Result<JobId, Error> {
+async fn enqueue(
+    library: &Library,
+    style: &Style,
+    open: Option<(JobId, JobStatus)>,
+    request: &Request,
+) -> Result<JobId, Error> {
     let json = serde_json::to_string(request)?;
     let mut tx = library.begin().await?;
     if let Some((job, from)) = open {
@@ -266,10 +316,15 @@ async fn enqueue(library: &Library, style: &Style, open: Option<(JobId, JobStatu
     if style.training_status != TrainingStatus::Training
         && !jobs::advance_style(&mut tx, style.id, style.training_status, TrainingStatus::Training, None).await?
     {
-        return Err(Refusal::StyleInTraining { style: style.name.clone() }.into());
+        return Err(Refusal::StyleInTraining {
+            style: style.name.clone(),
+        }
+        .into());
     }
     let id = style.id.get();
-    sqlx::query!("UPDATE styles SET training_metric = NULL WHERE id = $1", id).execute(&mut *tx).await?;
+    sqlx::query!("UPDATE styles SET training_metric = NULL WHERE id = $1", id)
+        .execute(&mut *tx)
+        .await?;
     tx.commit().await?;
     if let Some((old, _)) = open {
         // Failing costs disk space, no more.
@@ -285,7 +340,11 @@ async fn claim(library: &Library, job: JobId, from: JobStatus) -> Result<(), Err
         moved = jobs::advance(&mut tx, job, JobStatus::Paused, JobStatus::Queued, None).await?;
     }
     if !moved || !jobs::advance(&mut tx, job, JobStatus::Queued, JobStatus::Running, None).await? {
-        return Err(Refusal::JobEnded { job: job.get(), status: "somebody else's".to_owned() }.into());
+        return Err(Refusal::JobEnded {
+            job: job.get(),
+            status: "somebody else's".to_owned(),
+        }
+        .into());
     }
     tx.commit().await?;
     Ok(())
@@ -303,7 +362,9 @@ pub(crate) fn shelve(file: &Path, library: &Path) -> Result<String, Error> {
     fs::create_dir_all(shelf).map_err(Error::file(shelf))?;
     let beside = target.with_extension("part");
     fs::copy(file, &beside).map_err(Error::file(&beside))?;
-    File::open(&beside).and_then(|file| file.sync_all()).map_err(Error::file(&beside))?;
+    File::open(&beside)
+        .and_then(|file| file.sync_all())
+        .map_err(Error::file(&beside))?;
     fs::rename(&beside, &target).map_err(Error::file(&target))?;
     Ok(url)
 }

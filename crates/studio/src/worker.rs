@@ -13,8 +13,11 @@ use tokio::sync::watch;
 use crate::Error;
 
 /// Builds of the worker, best first, by the names of their programs.
-const BUILDS: [(Backend, &str); 3] =
-    [(Backend::Cuda, "atelier-worker-cuda"), (Backend::Metal, "atelier-worker-metal"), (Backend::Cpu, "atelier-worker")];
+const BUILDS: [(Backend, &str); 3] = [
+    (Backend::Cuda, "atelier-worker-cuda"),
+    (Backend::Metal, "atelier-worker-metal"),
+    (Backend::Cpu, "atelier-worker"),
+];
 
 /// What the person wants of a job that runs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -73,7 +76,10 @@ impl WorkError {
         match self {
             Self::Died(_) => true,
             Self::Failed(failure) => {
-                matches!(failure, Failure::OutOfMemory { .. } | Failure::Internal { .. } | Failure::DeviceUnavailable { .. })
+                matches!(
+                    failure,
+                    Failure::OutOfMemory { .. } | Failure::Internal { .. } | Failure::DeviceUnavailable { .. }
+                )
             }
             Self::Unusable(_) => false,
         }
@@ -84,7 +90,10 @@ impl WorkError {
     pub fn refusal(&self, attempts: u32) -> Refusal {
         match self {
             Self::Failed(failure) => refusal_of(failure),
-            Self::Died(ending) => Refusal::WorkerCrashed { attempts, reason: ending.to_string() },
+            Self::Died(ending) => Refusal::WorkerCrashed {
+                attempts,
+                reason: ending.to_string(),
+            },
             Self::Unusable(error) => error.refusal(),
         }
     }
@@ -98,26 +107,47 @@ fn refusal_of(failure: &Failure) -> Refusal {
             needed_mb: needed.unwrap_or_default() >> 20,
             available_mb: crate::hardware::memory_bytes().1 >> 20,
         },
-        Failure::FileInvalid { file, reason } => Refusal::FileInvalid { file: name(file), reason: reason.clone() },
+        Failure::FileInvalid { file, reason } => Refusal::FileInvalid {
+            file: name(file),
+            reason: reason.clone(),
+        },
         Failure::FileUnsafe { file } => Refusal::FileUnsafe { file: name(file) },
         Failure::FileMissing { file } => Refusal::FileMissing { file: name(file) },
-        Failure::LoraMismatch { file, matched, layers, missing } => {
-            Refusal::LoraMismatch { file: name(file), matched: *matched, layers: *layers, missing: missing.clone() }
-        }
-        Failure::LoraForOtherModel { file, made_for, model } => {
-            Refusal::LoraForOtherModel { file: name(file), made_for: made_for.clone(), model: model.clone() }
-        }
-        Failure::ModelUnsupported { file, reason } => Refusal::ModelUnsupported { file: name(file), reason: reason.clone() },
+        Failure::LoraMismatch {
+            file,
+            matched,
+            layers,
+            missing,
+        } => Refusal::LoraMismatch {
+            file: name(file),
+            matched: *matched,
+            layers: *layers,
+            missing: missing.clone(),
+        },
+        Failure::LoraForOtherModel { file, made_for, model } => Refusal::LoraForOtherModel {
+            file: name(file),
+            made_for: made_for.clone(),
+            model: model.clone(),
+        },
+        Failure::ModelUnsupported { file, reason } => Refusal::ModelUnsupported {
+            file: name(file),
+            reason: reason.clone(),
+        },
         Failure::DiskFull { file } => Refusal::DiskFull { path: name(file) },
         Failure::NotWritable { file } => Refusal::NotWritable { path: name(file) },
-        Failure::LossNotFinite { step, kept } => {
-            Refusal::LossNotFinite { style: String::new(), step: *step, kept_step: kept.unwrap_or_default() }
-        }
+        Failure::LossNotFinite { step, kept } => Refusal::LossNotFinite {
+            style: String::new(),
+            step: *step,
+            kept_step: kept.unwrap_or_default(),
+        },
         Failure::RequestInvalid { reason } => Refusal::RequestInvalid { reason: reason.clone() },
-        Failure::DeviceUnavailable { reason } => {
-            Refusal::DeviceUnavailable { device: "of the worker".into(), reason: reason.clone() }
-        }
-        Failure::Internal { message } => Refusal::Internal { reason: message.clone() },
+        Failure::DeviceUnavailable { reason } => Refusal::DeviceUnavailable {
+            device: "of the worker".into(),
+            reason: reason.clone(),
+        },
+        Failure::Internal { message } => Refusal::Internal {
+            reason: message.clone(),
+        },
     }
 }
 
@@ -150,7 +180,11 @@ impl Workshop {
     /// Uses the workers in the folder `programs`; only the build `only`, if one is given.
     #[must_use]
     pub fn new(programs: &Path, only: Option<Backend>) -> Self {
-        Self { programs: programs.to_owned(), only, ..Self::default() }
+        Self {
+            programs: programs.to_owned(),
+            only,
+            ..Self::default()
+        }
     }
 
     /// Asks every build whether it can be used. Ends the workers again.
@@ -158,7 +192,13 @@ impl Workshop {
         let mut answers = Vec::new();
         for (backend, name) in BUILDS {
             let program = self.program(name);
-            let mut answer = BuildAnswer { backend, installed: program.is_file(), program, hello: None, reason: None };
+            let mut answer = BuildAnswer {
+                backend,
+                installed: program.is_file(),
+                program,
+                hello: None,
+                reason: None,
+            };
             if answer.installed {
                 match Worker::start(&answer.program, &[]).await {
                     Ok(worker) => answer.hello = Some(worker.hello().clone()),
@@ -194,7 +234,11 @@ impl Workshop {
         loop {
             match self.next(&mut wish).await? {
                 Message::Done(outcome) => return Ok(outcome),
-                Message::Stopped => return Err(WorkError::Failed(Failure::Internal { message: "stopped unasked".into() })),
+                Message::Stopped => {
+                    return Err(WorkError::Failed(Failure::Internal {
+                        message: "stopped unasked".into(),
+                    }));
+                }
                 Message::Progress(_) | Message::Preview(_) | Message::Picture(_) => {}
             }
         }
@@ -224,7 +268,9 @@ impl Workshop {
     pub async fn next(&mut self, wish: &mut watch::Receiver<Wish>) -> Result<Message, WorkError> {
         loop {
             let (Some((worker, _)), Some(running)) = (self.worker.as_mut(), self.running) else {
-                return Err(WorkError::Failed(Failure::Internal { message: "no task runs".into() }));
+                return Err(WorkError::Failed(Failure::Internal {
+                    message: "no task runs".into(),
+                }));
             };
             let wished = *wish.borrow_and_update();
             if wished != Wish::Run && !self.told {
@@ -274,7 +320,9 @@ impl Workshop {
         tracing::warn!("the worker is lost: {error}");
         match error {
             ClientError::Ended(ending) => WorkError::Died(ending),
-            other => WorkError::Failed(Failure::Internal { message: other.to_string() }),
+            other => WorkError::Failed(Failure::Internal {
+                message: other.to_string(),
+            }),
         }
     }
 
@@ -284,7 +332,10 @@ impl Workshop {
         }
         match &mut self.worker {
             Some((worker, _)) => Ok(worker),
-            None => Err(Refusal::WorkerMissing { path: self.programs.display().to_string() }.into()),
+            None => Err(Refusal::WorkerMissing {
+                path: self.programs.display().to_string(),
+            }
+            .into()),
         }
     }
 
@@ -297,7 +348,9 @@ impl Workshop {
             }
             let program = self.program(name);
             if !program.is_file() {
-                refusal.get_or_insert(Refusal::WorkerMissing { path: program.display().to_string() });
+                refusal.get_or_insert(Refusal::WorkerMissing {
+                    path: program.display().to_string(),
+                });
                 continue;
             }
             match Worker::start(&program, &[]).await {
@@ -311,7 +364,11 @@ impl Workshop {
                 }
             }
         }
-        Err(refusal.unwrap_or_else(|| Refusal::WorkerMissing { path: self.program(BUILDS[2].1).display().to_string() }).into())
+        Err(refusal
+            .unwrap_or_else(|| Refusal::WorkerMissing {
+                path: self.program(BUILDS[2].1).display().to_string(),
+            })
+            .into())
     }
 
     fn program(&self, name: &str) -> PathBuf {
@@ -321,7 +378,12 @@ impl Workshop {
 
 fn start_refusal(backend: Backend, program: &Path, error: &ClientError) -> Refusal {
     match error {
-        ClientError::OtherVersion { .. } => Refusal::WorkerMismatch { path: program.display().to_string() },
-        other => Refusal::DeviceUnavailable { device: format!("{backend:?}").to_lowercase(), reason: other.to_string() },
+        ClientError::OtherVersion { .. } => Refusal::WorkerMismatch {
+            path: program.display().to_string(),
+        },
+        other => Refusal::DeviceUnavailable {
+            device: format!("{backend:?}").to_lowercase(),
+            reason: other.to_string(),
+        },
     }
 }

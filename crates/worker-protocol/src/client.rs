@@ -195,7 +195,11 @@ impl Worker {
     }
 
     async fn send(&mut self, request: &Request) -> Result<(), ClientError> {
-        match self.requests.send(tokio_util::bytes::Bytes::from(encode(request)?)).await {
+        match self
+            .requests
+            .send(tokio_util::bytes::Bytes::from(encode(request)?))
+            .await
+        {
             Ok(()) => Ok(()),
             Err(_broken_pipe) => Err(ClientError::Ended(self.process.ending().await)),
         }
@@ -208,7 +212,9 @@ impl Worker {
     pub async fn event(&mut self) -> Result<Event, ClientError> {
         match self.events.next().await {
             Some(Ok(frame)) => Ok(decode(&frame)?),
-            Some(Err(error)) if error.kind() == std::io::ErrorKind::InvalidData => Err(FramingError::from(error).into()),
+            Some(Err(error)) if error.kind() == std::io::ErrorKind::InvalidData => {
+                Err(FramingError::from(error).into())
+            }
             // A frame that was torn by the end of the process says no more than that end.
             Some(Err(_)) | None => Err(ClientError::Ended(self.process.ending().await)),
         }

@@ -50,7 +50,11 @@ pub(super) fn prepare(file: &str, bytes: &[u8]) -> Result<Prepared, Refusal> {
     let name = || file.to_owned();
     let size = bytes.len() as u64;
     if size > ARTWORK_BYTES_MAX {
-        return Err(Refusal::ArtworkTooLarge { file: name(), bytes: size, bytes_max: ARTWORK_BYTES_MAX });
+        return Err(Refusal::ArtworkTooLarge {
+            file: name(),
+            bytes: size,
+            bytes_max: ARTWORK_BYTES_MAX,
+        });
     }
     let format = format_of(bytes).ok_or_else(|| Refusal::ArtworkFormatUnknown { file: name() })?;
     let (mut image, orientation) = decode(file, bytes, format)?;
@@ -62,13 +66,21 @@ pub(super) fn prepare(file: &str, bytes: &[u8]) -> Result<Prepared, Refusal> {
         container::without_metadata(bytes, format).ok_or_else(damaged)?
     } else {
         let mut png = Vec::new();
-        image.write_to(&mut Cursor::new(&mut png), ImageFormat::Png).map_err(|error| {
-            tracing::debug!(%error, file, "cannot be encoded");
-            damaged()
-        })?;
+        image
+            .write_to(&mut Cursor::new(&mut png), ImageFormat::Png)
+            .map_err(|error| {
+                tracing::debug!(%error, file, "cannot be encoded");
+                damaged()
+            })?;
         (png, "png")
     };
-    Ok(Prepared { bytes, extension, width_px, height_px, perceptual_hash })
+    Ok(Prepared {
+        bytes,
+        extension,
+        width_px,
+        height_px,
+        perceptual_hash,
+    })
 }
 
 fn decode(file: &str, bytes: &[u8], format: ImageFormat) -> Result<(DynamicImage, Orientation), Refusal> {

@@ -68,7 +68,12 @@ pub struct TagRefused {
 /// A picture after the part of the work that needs no library.
 enum Ready {
     Known(i64),
-    New { sha256: String, prepared: Prepared, url: String, caption: Caption },
+    New {
+        sha256: String,
+        prepared: Prepared,
+        url: String,
+        caption: Caption,
+    },
     Refused(Refusal),
 }
 
@@ -92,8 +97,11 @@ pub async fn import(
 ) -> Result<ImportReport, Error> {
     let paths = paths.to_vec();
     let sources = tokio::task::spawn_blocking(move || source::find(&paths)).await?;
-    let mut report =
-        ImportReport { refused: sources.refused, passed_over: sources.passed_over, ..ImportReport::default() };
+    let mut report = ImportReport {
+        refused: sources.refused,
+        passed_over: sources.passed_over,
+        ..ImportReport::default()
+    };
     let known = std::sync::Arc::new(known_sources(library, style).await?);
     let mut facts = validity::facts(library.pool(), style.id).await?;
     let total = sources.pictures.len();
@@ -148,7 +156,12 @@ fn prepare(library: &Library, known: &HashMap<String, i64>, picture: &PictureSou
         Err(refusal) => return Ok(Ready::Refused(refusal)),
     };
     let url = library.store_picture(&prepared.bytes, prepared.extension)?;
-    Ok(Ready::New { sha256, prepared, url, caption: caption(picture) })
+    Ok(Ready::New {
+        sha256,
+        prepared,
+        url,
+        caption: caption(picture),
+    })
 }
 
 fn read(path: &Path) -> Result<Vec<u8>, Refusal> {
@@ -156,7 +169,11 @@ fn read(path: &Path) -> Result<Vec<u8>, Refusal> {
     // Looked at before it is read: a wrong file may be larger than the memory.
     let bytes = std::fs::metadata(path).map_err(unreachable)?.len();
     if bytes > ARTWORK_BYTES_MAX {
-        return Err(Refusal::ArtworkTooLarge { file: path.display().to_string(), bytes, bytes_max: ARTWORK_BYTES_MAX });
+        return Err(Refusal::ArtworkTooLarge {
+            file: path.display().to_string(),
+            bytes,
+            bytes_max: ARTWORK_BYTES_MAX,
+        });
     }
     std::fs::read(path).map_err(unreachable)
 }
@@ -165,9 +182,15 @@ fn caption(picture: &PictureSource) -> Caption {
     match picture.caption() {
         Ok(line) => {
             let (tags, errors) = split_tags(&line);
-            Caption { tags, refused: errors.into_iter().map(Refusal::from).collect() }
+            Caption {
+                tags,
+                refused: errors.into_iter().map(Refusal::from).collect(),
+            }
         }
-        Err(error) => Caption { refused: vec![source::unreachable_path(&picture.path, &error)], ..Caption::default() },
+        Err(error) => Caption {
+            refused: vec![source::unreachable_path(&picture.path, &error)],
+            ..Caption::default()
+        },
     }
 }
 
@@ -185,16 +208,38 @@ async fn take(
         Ready::Refused(refusal) => report.refused.push(refusal),
         Ready::Known(id) => {
             super::restore(library, artwork_id(id)).await?;
-            report.already_there.push(Known { artwork: artwork_id(id), path });
+            report.already_there.push(Known {
+                artwork: artwork_id(id),
+                path,
+            });
         }
-        Ready::New { sha256, prepared, url, caption } => {
+        Ready::New {
+            sha256,
+            prepared,
+            url,
+            caption,
+        } => {
             let file = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
-            let new = NewArtwork { file: &file, sha256: &sha256, url: &url, prepared: &prepared, tags: &caption.tags };
+            let new = NewArtwork {
+                file: &file,
+                sha256: &sha256,
+                url: &url,
+                prepared: &prepared,
+                tags: &caption.tags,
+            };
             match insert(library, style, facts, &new).await? {
                 Inserted::New(artwork, reason) => {
-                    let refused = caption.refused.into_iter().map(|refusal| TagRefused { path: path.clone(), refusal });
+                    let refused = caption.refused.into_iter().map(|refusal| TagRefused {
+                        path: path.clone(),
+                        refusal,
+                    });
                     report.tags_refused.extend(refused);
-                    report.imported.push(Imported { artwork, path, tags: caption.tags.len(), reason });
+                    report.imported.push(Imported {
+                        artwork,
+                        path,
+                        tags: caption.tags.len(),
+                        reason,
+                    });
                 }
                 Inserted::Known(artwork) => report.already_there.push(Known { artwork, path }),
             }
@@ -235,8 +280,20 @@ async fn insert(
     if let Some(twin) = twin {
         return Ok(Inserted::Known(artwork_id(twin)));
     }
-    let Prepared { width_px, height_px, perceptual_hash, .. } = *new.prepared;
-    let mut fact = Facts { id: 0, file: new.file.to_owned(), width_px, height_px, perceptual_hash, is_valid: true };
+    let Prepared {
+        width_px,
+        height_px,
+        perceptual_hash,
+        ..
+    } = *new.prepared;
+    let mut fact = Facts {
+        id: 0,
+        file: new.file.to_owned(),
+        width_px,
+        height_px,
+        perceptual_hash,
+        is_valid: true,
+    };
     let reason = validity::reason(&fact, facts, styles::side_px_min(&style.base_model));
     let reason_json = reason.as_ref().map(serde_json::to_string).transpose()?;
     let is_valid = reason.is_none();

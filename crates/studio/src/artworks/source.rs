@@ -14,8 +14,9 @@ use walkdir::{DirEntry, WalkDir};
 use super::file;
 
 /// Endings that promise a picture, also of formats that are refused: the person should hear of it.
-const PICTURE_ENDINGS: [&str; 12] =
-    ["jpg", "jpeg", "png", "webp", "gif", "bmp", "tif", "tiff", "avif", "heic", "jxl", "psd"];
+const PICTURE_ENDINGS: [&str; 12] = [
+    "jpg", "jpeg", "png", "webp", "gif", "bmp", "tif", "tiff", "avif", "heic", "jxl", "psd",
+];
 /// Files that hold a picture's caption, by their endings; the first one counts.
 const CAPTION_ENDINGS: [&str; 2] = ["txt", "caption"];
 /// Bytes that tell a picture's format.
@@ -48,7 +49,12 @@ impl PictureSource {
                 // A file of another encoding shows as signs that no tag has, which the report then names.
                 Ok(bytes) => {
                     let text = String::from_utf8_lossy(&bytes);
-                    return Ok(text.trim_start_matches('\u{feff}').lines().next().unwrap_or_default().to_owned());
+                    return Ok(text
+                        .trim_start_matches('\u{feff}')
+                        .lines()
+                        .next()
+                        .unwrap_or_default()
+                        .to_owned());
                 }
                 Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
                 Err(error) => return Err(error),
@@ -66,7 +72,10 @@ pub(super) fn find(paths: &[PathBuf]) -> Sources {
             Ok(facts) if facts.is_dir() => search(path, &mut sources),
             Ok(_) => {
                 let folder_words = path.parent().and_then(words_of);
-                sources.pictures.push(PictureSource { path: path.clone(), folder_words });
+                sources.pictures.push(PictureSource {
+                    path: path.clone(),
+                    folder_words,
+                });
             }
             Err(error) => sources.refused.push(unreachable_path(path, &error)),
         }
@@ -84,13 +93,17 @@ fn search(root: &Path, sources: &mut Sources) {
             Ok(entry) => sort_in(entry.path(), root, sources),
             Err(error) => {
                 let path = error.path().unwrap_or(root).to_owned();
-                let error = error.into_io_error().unwrap_or_else(|| std::io::ErrorKind::Other.into());
+                let error = error
+                    .into_io_error()
+                    .unwrap_or_else(|| std::io::ErrorKind::Other.into());
                 sources.refused.push(unreachable_path(&path, &error));
             }
         }
     }
     let found = &sources.pictures[first..];
-    let empty = folders.iter().filter(|folder| !found.iter().any(|picture| picture.path.starts_with(folder)));
+    let empty = folders
+        .iter()
+        .filter(|folder| !found.iter().any(|picture| picture.path.starts_with(folder)));
     // The outermost empty folder says it for those inside.
     let mut named: Vec<&PathBuf> = Vec::new();
     for folder in empty {
@@ -98,16 +111,25 @@ fn search(root: &Path, sources: &mut Sources) {
             named.push(folder);
         }
     }
-    let refusals = named.into_iter().map(|folder| Refusal::FolderWithoutArtworks { folder: folder.display().to_string() });
+    let refusals = named.into_iter().map(|folder| Refusal::FolderWithoutArtworks {
+        folder: folder.display().to_string(),
+    });
     sources.refused.extend(refusals);
 }
 
 fn sort_in(path: &Path, root: &Path, sources: &mut Sources) {
-    let ending = path.extension().and_then(|ending| ending.to_str()).unwrap_or_default().to_ascii_lowercase();
+    let ending = path
+        .extension()
+        .and_then(|ending| ending.to_str())
+        .unwrap_or_default()
+        .to_ascii_lowercase();
     if PICTURE_ENDINGS.contains(&ending.as_str()) || starts_like_a_picture(path) {
         let inside = path.ancestors().skip(1).take_while(|folder| folder.starts_with(root));
         let folder_words = inside.into_iter().find_map(words_of);
-        sources.pictures.push(PictureSource { path: path.to_owned(), folder_words });
+        sources.pictures.push(PictureSource {
+            path: path.to_owned(),
+            folder_words,
+        });
     } else if !CAPTION_ENDINGS.contains(&ending.as_str()) {
         sources.passed_over.push(path.to_owned());
     }
@@ -122,7 +144,10 @@ fn words_of(folder: &Path) -> Option<String> {
 
 fn starts_like_a_picture(path: &Path) -> bool {
     let mut start = [0; SIGNATURE_BYTES];
-    File::open(path).and_then(|mut file| file.read_exact(&mut start)).is_ok() && file::is_picture(&start)
+    File::open(path)
+        .and_then(|mut file| file.read_exact(&mut start))
+        .is_ok()
+        && file::is_picture(&start)
 }
 
 pub(super) fn unreachable_path(path: &Path, error: &std::io::Error) -> Refusal {

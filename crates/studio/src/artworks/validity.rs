@@ -24,10 +24,21 @@ pub(super) fn reason(artwork: &Facts, earlier: &[Facts], side_px_min: u32) -> Op
     let (width_px, height_px) = (artwork.width_px, artwork.height_px);
     let file = artwork.file.clone();
     if width_px.min(height_px) < side_px_min {
-        return Some(Refusal::ArtworkTooSmall { file, width_px, height_px, side_px_min });
+        return Some(Refusal::ArtworkTooSmall {
+            file,
+            width_px,
+            height_px,
+            side_px_min,
+        });
     }
-    let twin = earlier.iter().find(|other| other.is_valid && alike(other.perceptual_hash, artwork.perceptual_hash))?;
-    Some(Refusal::ArtworkNearDuplicate { file, artwork: twin.id, other_file: twin.file.clone() })
+    let twin = earlier
+        .iter()
+        .find(|other| other.is_valid && alike(other.perceptual_hash, artwork.perceptual_hash))?;
+    Some(Refusal::ArtworkNearDuplicate {
+        file,
+        artwork: twin.id,
+        other_file: twin.file.clone(),
+    })
 }
 
 /// Facts of a style's artworks, without the removed ones, in the order they came in.
@@ -49,7 +60,10 @@ pub(super) async fn facts(db: impl Executor<'_, Database = Sqlite>, style: Style
         file: row.file_name,
         width_px: row.width_px,
         height_px: row.height_px,
-        perceptual_hash: row.perceptual_hash.try_into().expect("artworks_perceptual_hash_length says 8"),
+        perceptual_hash: row
+            .perceptual_hash
+            .try_into()
+            .expect("artworks_perceptual_hash_length says 8"),
         is_valid: row.is_valid,
     });
     Ok(facts.collect())

@@ -62,7 +62,12 @@ impl Order {
                 return Ok(());
             }
             let (name, value) = (name.to_owned(), value.to_string());
-            Err(Refusal::NumberOutOfRange { name, value, min: min.to_string(), max: max.to_string() })
+            Err(Refusal::NumberOutOfRange {
+                name,
+                value,
+                min: min.to_string(),
+                max: max.to_string(),
+            })
         };
         within("--count", self.count.into(), 1.0, COUNT_MAX.into())?;
         within("--steps", self.steps.unwrap_or(1).into(), 1.0, STEPS_MAX.into())?;
@@ -71,7 +76,9 @@ impl Order {
             within("strength of a style", *strength, -STRENGTH_MAX, STRENGTH_MAX)?;
         }
         if self.styles.is_empty() && self.tags.is_empty() {
-            return Err(Refusal::RequestInvalid { reason: "neither a style nor a tag says what to make".into() });
+            return Err(Refusal::RequestInvalid {
+                reason: "neither a style nor a tag says what to make".into(),
+            });
         }
         Ok(())
     }
@@ -115,10 +122,14 @@ pub struct Settings {
 /// # Errors
 /// [`Refusal::SamplerUnknown`].
 pub fn sampler_named(name: &str) -> Result<Sampler, Refusal> {
-    SAMPLERS.iter().find(|(known, _)| *known == name).map(|(_, sampler)| *sampler).ok_or_else(|| Refusal::SamplerUnknown {
-        sampler: name.to_owned(),
-        known: SAMPLERS.map(|(name, _)| name.to_owned()).into(),
-    })
+    SAMPLERS
+        .iter()
+        .find(|(known, _)| *known == name)
+        .map(|(_, sampler)| *sampler)
+        .ok_or_else(|| Refusal::SamplerUnknown {
+            sampler: name.to_owned(),
+            known: SAMPLERS.map(|(name, _)| name.to_owned()).into(),
+        })
 }
 
 /// The name of a sampler.
@@ -168,8 +179,24 @@ mod tests {
 
     #[test]
     fn sizes_are_those_that_models_are_trained_on() {
-        let sizes = |native| AspectRatio::ALL.iter().map(|aspect| size_of(*aspect, native)).collect::<Vec<_>>();
-        assert_eq!(sizes(128), [(128, 128), (192, 192), (96, 192), (176, 96), (96, 176), (144, 112), (112, 144)]);
+        let sizes = |native| {
+            AspectRatio::ALL
+                .iter()
+                .map(|aspect| size_of(*aspect, native))
+                .collect::<Vec<_>>()
+        };
+        assert_eq!(
+            sizes(128),
+            [
+                (128, 128),
+                (192, 192),
+                (96, 192),
+                (176, 96),
+                (96, 176),
+                (144, 112),
+                (112, 144)
+            ]
+        );
         assert_eq!(sizes(512)[..4], [(512, 512), (768, 768), (384, 768), (704, 384)]);
         assert_eq!(sizes(1024)[2..4], [(704, 1408), (1344, 768)]);
     }
@@ -179,7 +206,10 @@ mod tests {
         for native in [16, 32, 72, 128, 512, 768, 1024] {
             for aspect in AspectRatio::ALL {
                 let (width, height) = size_of(*aspect, native);
-                assert!(width % 8 == 0 && height % 8 == 0 && width > 0 && height > 0, "{aspect} of {native}");
+                assert!(
+                    width % 8 == 0 && height % 8 == 0 && width > 0 && height > 0,
+                    "{aspect} of {native}"
+                );
             }
         }
     }
@@ -194,8 +224,19 @@ mod tests {
 
     #[test]
     fn an_order_for_nothing_is_refused() {
-        assert!(matches!(Order { count: 1, ..Order::default() }.check(), Err(Refusal::RequestInvalid { .. })));
-        let order = Order { count: 65, tags: vec![Tag::parse("sea").expect("a tag")], ..Order::default() };
+        assert!(matches!(
+            Order {
+                count: 1,
+                ..Order::default()
+            }
+            .check(),
+            Err(Refusal::RequestInvalid { .. })
+        ));
+        let order = Order {
+            count: 65,
+            tags: vec![Tag::parse("sea").expect("a tag")],
+            ..Order::default()
+        };
         assert!(matches!(order.check(), Err(Refusal::NumberOutOfRange { .. })));
     }
 }

@@ -27,7 +27,12 @@ pub enum Update {
     /// An order begins; `left_over` when it is from an earlier run.
     Begins { job: JobId, pictures: u32, left_over: bool },
     /// Part of it that is done, and what is going on.
-    Progress { phase: Phase, step: u32, steps: u32, seconds_left: Option<f64> },
+    Progress {
+        phase: Phase,
+        step: u32,
+        steps: u32,
+        seconds_left: Option<f64>,
+    },
     /// A picture is finished.
     Finished(Finished),
     /// The worker failed; the pictures that are missing are tried again.
@@ -81,7 +86,15 @@ pub async fn run_queue(
         let job: JobId = jobs::id(row.id)?;
         let settings: Settings = serde_json::from_str(&row.request)?;
         let left_over = order != Some(job);
-        let ended = Run { library, workshop, job, settings, wish }.run(left_over, on_update).await?;
+        let ended = Run {
+            library,
+            workshop,
+            job,
+            settings,
+            wish,
+        }
+        .run(left_over, on_update)
+        .await?;
         if !left_over {
             failure = ended;
         }
@@ -99,14 +112,22 @@ struct Run<'a> {
 
 impl Run<'_> {
     /// Makes all that is open. Gives the first failure.
-    async fn run(mut self, left_over: bool, on_update: &mut (dyn FnMut(Update) + Send)) -> Result<Option<Refusal>, Error> {
+    async fn run(
+        mut self,
+        left_over: bool,
+        on_update: &mut (dyn FnMut(Update) + Send),
+    ) -> Result<Option<Refusal>, Error> {
         let mut connection = self.library.pool().acquire().await?;
         if !jobs::advance(&mut connection, self.job, JobStatus::Queued, JobStatus::Running, None).await? {
             return Ok(None);
         }
         drop(connection);
         let pictures = self.open(u32::MAX).await?.len() as u32;
-        on_update(Update::Begins { job: self.job, pictures, left_over });
+        on_update(Update::Begins {
+            job: self.job,
+            pictures,
+            left_over,
+        });
         let mut at_once = u32::MAX;
         let mut first_failure = None;
         loop {
@@ -144,10 +165,16 @@ impl Run<'_> {
                         (0, self.give_up(&reason).await?)
                     };
                     if retrying > 0 {
-                        on_update(Update::Retrying { attempt, reason: reason.clone() });
+                        on_update(Update::Retrying {
+                            attempt,
+                            reason: reason.clone(),
+                        });
                     }
                     if failed > 0 {
-                        on_update(Update::Failed { pictures: failed, reason: reason.clone() });
+                        on_update(Update::Failed {
+                            pictures: failed,
+                            reason: reason.clone(),
+                        });
                         first_failure.get_or_insert(reason);
                     }
                 }
@@ -156,7 +183,14 @@ impl Run<'_> {
         let mut tx = self.library.begin().await?;
         let to = jobs::settled(&mut tx, self.job).await?;
         let why = first_failure.clone().unwrap_or(Refusal::Cancelled {});
-        jobs::advance(&mut tx, self.job, JobStatus::Running, to, (to == JobStatus::Failed).then_some(&why)).await?;
+        jobs::advance(
+            &mut tx,
+            self.job,
+            JobStatus::Running,
+            to,
+            (to == JobStatus::Failed).then_some(&why),
+        )
+        .await?;
         tx.commit().await?;
         Ok(first_failure)
     }
@@ -174,14 +208,25 @@ impl Run<'_> {
         )
         .fetch_all(self.library.pool())
         .await?;
-        let open = |id, seed: i64, retries| Open { id, seed: u64::from_ne_bytes(seed.to_ne_bytes()), retries };
-        Ok(rows.into_iter().map(|row| open(row.id, row.seed, row.retry_count)).collect())
+        let open = |id, seed: i64, retries| Open {
+            id,
+            seed: u64::from_ne_bytes(seed.to_ne_bytes()),
+            retries,
+        };
+        Ok(rows
+            .into_iter()
+            .map(|row| open(row.id, row.seed, row.retry_count))
+            .collect())
     }
 
     async fn process(&self, open: &[Open]) -> Result<(), Error> {
         let mut tx = self.library.begin().await?;
         for row in open {
-            let from = if row.retries > 0 { GenerationStatus::Retrying } else { GenerationStatus::Queued };
+            let from = if row.retries > 0 {
+                GenerationStatus::Retrying
+            } else {
+                GenerationStatus::Queued
+            };
             jobs::advance_generation(&mut tx, row.id, from, GenerationStatus::Processing, None).await?;
         }
         tx.commit().await?;
@@ -208,7 +253,11 @@ impl Run<'_> {
         self.receipts().await?;
         let artist = signature::artist(self.library)?;
         // The artist's own name goes with her styles; a picture of the base model alone is nobody's.
-        let signed = if self.settings.styles.is_empty() { None } else { Signature::load(self.library, &artist)? };
+        let signed = if self.settings.styles.is_empty() {
+            None
+        } else {
+            Signature::load(self.library, &artist)?
+        };
         self.workshop.begin(Task::Generate(self.task(open))).await?;
         let mut written = Instant::now();
         loop {
@@ -226,7 +275,9 @@ impl Run<'_> {
                     });
                 }
                 Message::Picture(picture) => {
-                    let Some(row) = open.get(picture.index as usize) else { continue };
+                    let Some(row) = open.get(picture.index as usize) else {
+                        continue;
+                    };
                     let finished = self.finish(row, picture.pixels, signed.as_ref()).await?;
                     on_update(Update::Finished(finished));
                 }
@@ -245,7 +296,13 @@ impl Run<'_> {
         Generate {
             model: self.settings.model_path.clone(),
             dtype: None,
-            loras: self.settings.loras.iter().zip(&self.settings.styles).map(lora).collect(),
+            loras: self
+                .settings
+                .loras
+                .iter()
+                .zip(&self.settings.styles)
+                .map(lora)
+                .collect(),
             prompt: self.settings.prompt.clone(),
             negative_prompt: self.settings.negative_prompt.clone(),
             width: self.settings.width,
@@ -264,7 +321,10 @@ impl Run<'_> {
             if style.layers > 0 {
                 continue;
             }
-            let task = Task::CheckLora { model: self.settings.model_path.clone(), lora: self.library.path_of(url) };
+            let task = Task::CheckLora {
+                model: self.settings.model_path.clone(),
+                lora: self.library.path_of(url),
+            };
             if let Outcome::Checked(receipt) = self.workshop.run(task).await? {
                 style.layers = receipt.layers;
                 style.layers_matched = receipt.layers_matched;
@@ -276,7 +336,10 @@ impl Run<'_> {
 
     async fn write_progress(&self, progress: &protocol::Progress) -> Result<(), Error> {
         let progress = GenerationProgress {
-            progress_percent: (progress.step * 100).checked_div(progress.steps).unwrap_or_default().min(100),
+            progress_percent: (progress.step * 100)
+                .checked_div(progress.steps)
+                .unwrap_or_default()
+                .min(100),
             current_step: progress.step,
             total_steps: progress.steps,
             last_updated: crate::training::now(),
@@ -293,7 +356,12 @@ impl Run<'_> {
     }
 
     /// Signs and writes a picture, then its row: the file is whole before the row names it.
-    async fn finish(&self, row: &Open, pixels: protocol::Pixels, signed: Option<&Signature>) -> Result<Finished, Error> {
+    async fn finish(
+        &self,
+        row: &Open,
+        pixels: protocol::Pixels,
+        signed: Option<&Signature>,
+    ) -> Result<Finished, Error> {
         let wrong = || Error::Picture("the worker sent too few pixels".to_owned());
         let mut image = RgbImage::from_raw(pixels.width, pixels.height, pixels.rgb).ok_or_else(wrong)?;
         if let Some(signature) = signed {
@@ -316,12 +384,27 @@ impl Run<'_> {
         .execute(&mut *tx)
         .await?;
         for style in &self.settings.styles {
-            sqlx::query!("UPDATE styles SET usage_count = usage_count + 1 WHERE name = $1", style.name).execute(&mut *tx).await?;
+            sqlx::query!(
+                "UPDATE styles SET usage_count = usage_count + 1 WHERE name = $1",
+                style.name
+            )
+            .execute(&mut *tx)
+            .await?;
         }
         tx.commit().await?;
         let generation = jobs::id(row.id)?;
-        let copy = self.settings.out.as_deref().map(|folder| copy_to(folder, row, &png)).transpose()?;
-        Ok(Finished { generation, seed: row.seed, path: self.library.path_of(&url), copy })
+        let copy = self
+            .settings
+            .out
+            .as_deref()
+            .map(|folder| copy_to(folder, row, &png))
+            .transpose()?;
+        Ok(Finished {
+            generation,
+            seed: row.seed,
+            path: self.library.path_of(&url),
+            copy,
+        })
     }
 
     fn provenance(&self, seed: u64, image: &RgbImage, signed: Option<&Signature>) -> Provenance {
@@ -356,7 +439,11 @@ fn copy_to(folder: &Path, row: &Open, png: &[u8]) -> Result<PathBuf, Error> {
     use std::io::Write;
     std::fs::create_dir_all(folder).map_err(Error::file(folder))?;
     for number in 1.. {
-        let suffix = if number == 1 { String::new() } else { format!("-{number}") };
+        let suffix = if number == 1 {
+            String::new()
+        } else {
+            format!("-{number}")
+        };
         let path = folder.join(format!("{:05}-{}{suffix}.png", row.id, row.seed));
         match std::fs::File::create_new(&path) {
             Ok(mut file) => {
@@ -371,7 +458,10 @@ fn copy_to(folder: &Path, row: &Open, png: &[u8]) -> Result<PathBuf, Error> {
             Err(error) => return Err(Error::file(&path)(error)),
         }
     }
-    Err(Refusal::FileExists { file: folder.display().to_string() }.into())
+    Err(Refusal::FileExists {
+        file: folder.display().to_string(),
+    }
+    .into())
 }
 
 /// Why an attempt ended.

@@ -38,7 +38,10 @@ impl Lock {
                 Ok(()) => break,
                 Err(TryLockError::WouldBlock) if Instant::now() < deadline => tokio::time::sleep(RETRY).await,
                 Err(TryLockError::WouldBlock) => {
-                    return Err(Refusal::LibraryInUse { path: folder.display().to_string() }.into());
+                    return Err(Refusal::LibraryInUse {
+                        path: folder.display().to_string(),
+                    }
+                    .into());
                 }
                 Err(TryLockError::Error(error)) => return Err(Error::file(&path)(error)),
             }
@@ -48,7 +51,10 @@ impl Lock {
         file.set_len(0).map_err(Error::file(&path))?;
         file.rewind().map_err(Error::file(&path))?;
         file.write_all(IN_USE).map_err(Error::file(&path))?;
-        Ok(Self { file, was_killed: !content.is_empty() })
+        Ok(Self {
+            file,
+            was_killed: !content.is_empty(),
+        })
     }
 
     /// Whether the writer before ended without dropping its lock.

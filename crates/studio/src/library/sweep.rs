@@ -32,7 +32,11 @@ fn remove_unnamed(folder: &Path, named: &HashSet<String>) -> Result<(), Error> {
     }
     for entry in WalkDir::new(folder.join("images")).into_iter().flatten() {
         let path = entry.path();
-        let url = path.strip_prefix(folder).ok().and_then(Path::to_str).map(|url| url.replace('\\', "/"));
+        let url = path
+            .strip_prefix(folder)
+            .ok()
+            .and_then(Path::to_str)
+            .map(|url| url.replace('\\', "/"));
         if entry.file_type().is_file() && url.is_some_and(|url| !named.contains(&url)) {
             tracing::info!(path = %path.display(), "removing a picture that no row names");
             fs::remove_file(path).map_err(Error::file(path))?;

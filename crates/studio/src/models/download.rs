@@ -46,7 +46,11 @@ pub async fn download(file: &ManifestFile, target: &Path, on_bytes: OnBytes<'_>)
     let part = part_of(target);
     let client = client(redirect::Policy::custom(|attempt| {
         // A server may pass the download on, but never into the open.
-        if is_encrypted(attempt.url()) && attempt.previous().len() < 10 { attempt.follow() } else { attempt.stop() }
+        if is_encrypted(attempt.url()) && attempt.previous().len() < 10 {
+            attempt.follow()
+        } else {
+            attempt.stop()
+        }
     }))?;
     let mut tries = 0;
     loop {
@@ -68,7 +72,10 @@ pub async fn download(file: &ManifestFile, target: &Path, on_bytes: OnBytes<'_>)
 fn check_encrypted(address: &str) -> Result<(), Error> {
     match reqwest::Url::parse(address) {
         Ok(url) if is_encrypted(&url) => Ok(()),
-        Ok(_) | Err(_) => Err(Refusal::DownloadNotEncrypted { address: address.to_owned() }.into()),
+        Ok(_) | Err(_) => Err(Refusal::DownloadNotEncrypted {
+            address: address.to_owned(),
+        }
+        .into()),
     }
 }
 
@@ -78,26 +85,57 @@ fn is_encrypted(url: &reqwest::Url) -> bool {
 }
 
 fn client(policy: redirect::Policy) -> Result<Client, Error> {
-    let built = Client::builder().redirect(policy).connect_timeout(CONNECT_TIMEOUT).read_timeout(READ_TIMEOUT).build();
-    built.map_err(|error| Refusal::Internal { reason: error.to_string() }.into())
+    let built = Client::builder()
+        .redirect(policy)
+        .connect_timeout(CONNECT_TIMEOUT)
+        .read_timeout(READ_TIMEOUT)
+        .build();
+    built.map_err(|error| {
+        Refusal::Internal {
+            reason: error.to_string(),
+        }
+        .into()
+    })
 }
 
 fn failed(file: &ManifestFile, reason: impl ToString) -> Error {
-    Refusal::DownloadFailed { address: file.url.clone(), reason: reason.to_string() }.into()
+    Refusal::DownloadFailed {
+        address: file.url.clone(),
+        reason: reason.to_string(),
+    }
+    .into()
 }
 
 /// Size and hash from the first answer: behind a redirection the hash of the file is no longer told.
 async fn announced(file: &ManifestFile) -> Result<Announced, Error> {
     let answer = client(redirect::Policy::none())?.head(&file.url).send().await;
     let answer = answer.map_err(|error| failed(file, explain(&error)))?;
-    let text = |name: &str| answer.headers().get(name).and_then(|value| value.to_str().ok()).map(|text| text.trim_matches('"'));
-    let sha256 = ["x-linked-etag", "etag"].into_iter().filter_map(text).find(|tag| is_sha256(tag));
+    let text = |name: &str| {
+        answer
+            .headers()
+            .get(name)
+            .and_then(|value| value.to_str().ok())
+            .map(|text| text.trim_matches('"'))
+    };
+    let sha256 = ["x-linked-etag", "etag"]
+        .into_iter()
+        .filter_map(text)
+        .find(|tag| is_sha256(tag));
     let length = text("x-linked-size").or_else(|| text("content-length").filter(|_| answer.status().is_success()));
-    Ok(Announced { bytes: length.and_then(|text| text.parse().ok()), sha256: sha256.map(str::to_lowercase) })
+    Ok(Announced {
+        bytes: length.and_then(|text| text.parse().ok()),
+        sha256: sha256.map(str::to_lowercase),
+    })
 }
 
 /// Appends to `part` what is missing.
-async fn fetch(client: &Client, file: &ManifestFile, part: &Path, bytes: Option<u64>, on_bytes: OnBytes<'_>) -> Result<(), Error> {
+async fn fetch(
+    client: &Client,
+    file: &ManifestFile,
+    part: &Path,
+    bytes: Option<u64>,
+    on_bytes: OnBytes<'_>,
+) -> Result<(), Error> {
     let mut have = size(part);
     if bytes.is_some_and(|bytes| have >= bytes) {
         return Ok(());
@@ -117,7 +155,13 @@ async fn fetch(client: &Client, file: &ManifestFile, part: &Path, bytes: Option<
     if answer.status() == StatusCode::PARTIAL_CONTENT && !goes_on {
         return Err(failed(file, "the server sends another part than asked for"));
     }
-    let mut out = File::options().create(true).append(goes_on).write(true).truncate(!goes_on).open(part).map_err(Error::file(part))?;
+    let mut out = File::options()
+        .create(true)
+        .append(goes_on)
+        .write(true)
+        .truncate(!goes_on)
+        .open(part)
+        .map_err(Error::file(part))?;
     if !goes_on {
         have = 0;
     }
@@ -143,7 +187,11 @@ async fn finish(part: &Path, target: &Path, wanted: Option<String>, bytes: Optio
         if wanted.is_some_and(|wanted| !wanted.eq_ignore_ascii_case(&hash)) || !whole {
             fs::remove_file(&part).map_err(Error::file(&part))?;
             let reason = "what arrived does not have the published hash".to_owned();
-            return Err(Refusal::FileInvalid { file: target.display().to_string(), reason }.into());
+            return Err(Refusal::FileInvalid {
+                file: target.display().to_string(),
+                reason,
+            }
+            .into());
         }
         fs::rename(&part, &target).map_err(Error::file(&target))?;
         Ok(hash)

@@ -55,9 +55,15 @@ pub struct ManifestFile {
 /// All manifests in `resources`, by id. A broken one is logged and passed over.
 #[must_use]
 pub fn all(resources: &Path) -> Vec<Manifest> {
-    let Ok(entries) = fs::read_dir(resources.join("manifests")) else { return Vec::new() };
+    let Ok(entries) = fs::read_dir(resources.join("manifests")) else {
+        return Vec::new();
+    };
     let mut manifests = Vec::new();
-    for path in entries.flatten().map(|entry| entry.path()).filter(|path| path.extension().is_some_and(|e| e == "json")) {
+    for path in entries
+        .flatten()
+        .map(|entry| entry.path())
+        .filter(|path| path.extension().is_some_and(|e| e == "json"))
+    {
         match read(&path) {
             Ok(manifest) => manifests.push(manifest),
             Err(error) => tracing::warn!("{} is no manifest: {error}", path.display()),
@@ -72,7 +78,10 @@ pub fn all(resources: &Path) -> Vec<Manifest> {
 /// # Errors
 /// [`Refusal::FileInvalid`] for a path that leaves its folder or an unencrypted address; [`Error::Json`], [`Error::File`].
 pub fn read(path: &Path) -> Result<Manifest, Error> {
-    let invalid = |reason: &str| Refusal::FileInvalid { file: path.display().to_string(), reason: reason.to_owned() };
+    let invalid = |reason: &str| Refusal::FileInvalid {
+        file: path.display().to_string(),
+        reason: reason.to_owned(),
+    };
     if fs::metadata(path).map_err(Error::file(path))?.len() > MANIFEST_BYTES_MAX {
         return Err(invalid("it is too long for a manifest").into());
     }
@@ -81,7 +90,9 @@ pub fn read(path: &Path) -> Result<Manifest, Error> {
         return Err(invalid("it lists no file").into());
     }
     for file in &manifest.files {
-        let inside = Path::new(&file.path).components().all(|part| matches!(part, Component::Normal(_)));
+        let inside = Path::new(&file.path)
+            .components()
+            .all(|part| matches!(part, Component::Normal(_)));
         if file.path.is_empty() || !inside {
             return Err(invalid("a path leaves the model's folder").into());
         }
@@ -107,7 +118,10 @@ mod tests {
         let ids: Vec<_> = manifests.iter().map(|manifest| manifest.id.as_str()).collect();
         assert_eq!(ids, ["sd15", "sdxl"]);
         for file in manifests.iter().flat_map(|manifest| &manifest.files) {
-            assert!(file.url.starts_with("https://") && file.sha256.is_some() && file.bytes.is_some(), "{file:?}");
+            assert!(
+                file.url.starts_with("https://") && file.sha256.is_some() && file.bytes.is_some(),
+                "{file:?}"
+            );
         }
     }
 

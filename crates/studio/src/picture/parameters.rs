@@ -48,13 +48,20 @@ impl Parameters {
                 prompt.push(line.trim());
             }
         }
-        Self { prompt: prompt.join("\n"), negative_prompt: negative.join("\n"), settings }
+        Self {
+            prompt: prompt.join("\n"),
+            negative_prompt: negative.join("\n"),
+            settings,
+        }
     }
 
     /// The value of a setting.
     #[must_use]
     pub fn setting(&self, name: &str) -> Option<&str> {
-        self.settings.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str())
+        self.settings
+            .iter()
+            .find(|(key, _)| key == name)
+            .map(|(_, value)| value.as_str())
     }
 }
 
@@ -64,7 +71,11 @@ impl fmt::Display for Parameters {
         if !self.negative_prompt.is_empty() {
             writeln!(f, "{NEGATIVE} {}", self.negative_prompt)?;
         }
-        let settings: Vec<_> = self.settings.iter().map(|(key, value)| format!("{key}: {}", quoted(value))).collect();
+        let settings: Vec<_> = self
+            .settings
+            .iter()
+            .map(|(key, value)| format!("{key}: {}", quoted(value)))
+            .collect();
         f.write_str(&settings.join(", "))
     }
 }
@@ -83,7 +94,9 @@ fn pairs(line: &str) -> Vec<(String, String)> {
     let mut found = Vec::new();
     let mut rest = line.trim();
     while !rest.is_empty() {
-        let Some((key, after)) = rest.split_once(':') else { return Vec::new() };
+        let Some((key, after)) = rest.split_once(':') else {
+            return Vec::new();
+        };
         let word = |c: char| c.is_alphanumeric() || " -_/".contains(c);
         if key.trim().is_empty() || !key.trim().chars().all(word) {
             return Vec::new();

@@ -114,13 +114,19 @@ impl Provenance {
         ];
         if !self.styles.is_empty() {
             let hash = |style: &StyleFacts| format!("{}: {}", slug(&style.name), start(&style.sha256, LORA_HASH_CHARS));
-            settings.push(("Lora hashes", self.styles.iter().map(hash).collect::<Vec<_>>().join(", ")));
+            settings.push((
+                "Lora hashes",
+                self.styles.iter().map(hash).collect::<Vec<_>>().join(", "),
+            ));
         }
         settings.push(("Version", self.application.clone()));
         Parameters {
             prompt,
             negative_prompt: self.negative_prompt.clone(),
-            settings: settings.into_iter().map(|(key, value)| (key.to_owned(), value)).collect(),
+            settings: settings
+                .into_iter()
+                .map(|(key, value)| (key.to_owned(), value))
+                .collect(),
         }
     }
 }
@@ -138,7 +144,15 @@ pub fn pixels_sha256(picture: &image::RgbImage) -> String {
 /// A name in the characters that Civitai's reader takes for a LoRA: `[a-zA-Z0-9_.-]`.
 #[must_use]
 pub fn slug(name: &str) -> String {
-    name.chars().map(|c| if c.is_ascii_alphanumeric() || "_.-".contains(c) { c } else { '-' }).collect()
+    name.chars()
+        .map(|c| {
+            if c.is_ascii_alphanumeric() || "_.-".contains(c) {
+                c
+            } else {
+                '-'
+            }
+        })
+        .collect()
 }
 
 fn start(hash: &str, chars: usize) -> String {

@@ -80,13 +80,22 @@ pub fn artist(library: &Library) -> Result<Artist, Error> {
 /// # Errors
 /// [`Refusal::ArtworkDamaged`] when the image cannot be read, [`Refusal::NumberOutOfRange`] for a share outside 0 to 1.
 pub fn set_artist(library: &Library, name: &str, signature: Option<(&[u8], Placement)>) -> Result<Artist, Error> {
-    let mut artist = Artist { name: name.to_owned(), signature: None };
+    let mut artist = Artist {
+        name: name.to_owned(),
+        signature: None,
+    };
     if let Some((bytes, mut placement)) = signature {
         decode(bytes, &placement.file)?;
         for (what, share) in [("width", placement.width), ("opacity", placement.opacity)] {
             if !(0.02..=1.0).contains(&share) {
                 let (name, value) = (format!("the signature's {what}"), share.to_string());
-                return Err(Refusal::NumberOutOfRange { name, value, min: "0.02".into(), max: "1".into() }.into());
+                return Err(Refusal::NumberOutOfRange {
+                    name,
+                    value,
+                    min: "0.02".into(),
+                    max: "1".into(),
+                }
+                .into());
             }
         }
         // Named after its content, so that a kill between the two writes never pairs an old record with a new image.
@@ -94,7 +103,10 @@ pub fn set_artist(library: &Library, name: &str, signature: Option<(&[u8], Place
         write_whole(&library.folder().join(&placement.file), bytes)?;
         artist.signature = Some(placement);
     }
-    write_whole(&library.folder().join(ARTIST_FILE), &serde_json::to_vec_pretty(&artist)?)?;
+    write_whole(
+        &library.folder().join(ARTIST_FILE),
+        &serde_json::to_vec_pretty(&artist)?,
+    )?;
     Ok(artist)
 }
 
@@ -104,11 +116,17 @@ impl Signature {
     /// # Errors
     /// When its image is missing or damaged: a picture is not made without the signature that it should have.
     pub fn load(library: &Library, artist: &Artist) -> Result<Option<Self>, Error> {
-        let Some(placement) = &artist.signature else { return Ok(None) };
+        let Some(placement) = &artist.signature else {
+            return Ok(None);
+        };
         let path = library.folder().join(&placement.file);
         let bytes = fs::read(&path).map_err(Error::file(&path))?;
         let image = decode(&bytes, &path)?;
-        Ok(Some(Self { image, sha256: sha256_hex(&bytes), placement: placement.clone() }))
+        Ok(Some(Self {
+            image,
+            sha256: sha256_hex(&bytes),
+            placement: placement.clone(),
+        }))
     }
 
     /// Lays it over `picture`.
@@ -117,7 +135,12 @@ impl Signature {
         let share = f64::from(width) * self.placement.width;
         let scale = (share / f64::from(self.image.width())).min(f64::from(height) / f64::from(self.image.height()));
         let side = |pixels: u32| (f64::from(pixels) * scale).round().max(1.0) as u32;
-        let small = imageops::resize(&self.image, side(self.image.width()), side(self.image.height()), FilterType::Lanczos3);
+        let small = imageops::resize(
+            &self.image,
+            side(self.image.width()),
+            side(self.image.height()),
+            FilterType::Lanczos3,
+        );
         let margin = (f64::from(width) * MARGIN).round() as u32;
         let far = |whole: u32, part: u32| whole.saturating_sub(part + margin);
         let (left, top) = match self.placement.corner {
@@ -142,7 +165,9 @@ impl Signature {
 }
 
 fn decode(bytes: &[u8], path: &Path) -> Result<RgbaImage, Error> {
-    let damaged = |_| Refusal::ArtworkDamaged { file: path.display().to_string() };
+    let damaged = |_| Refusal::ArtworkDamaged {
+        file: path.display().to_string(),
+    };
     Ok(image::load_from_memory(bytes).map_err(damaged)?.into_rgba8())
 }
 
@@ -158,8 +183,17 @@ mod tests {
     use super::*;
 
     fn signature(corner: Corner, opacity: f64) -> Signature {
-        let placement = Placement { file: "s.png".into(), corner, width: 0.25, opacity };
-        Signature { image: RgbaImage::from_pixel(8, 4, image::Rgba([255, 0, 0, 255])), sha256: String::new(), placement }
+        let placement = Placement {
+            file: "s.png".into(),
+            corner,
+            width: 0.25,
+            opacity,
+        };
+        Signature {
+            image: RgbaImage::from_pixel(8, 4, image::Rgba([255, 0, 0, 255])),
+            sha256: String::new(),
+            placement,
+        }
     }
 
     #[test]

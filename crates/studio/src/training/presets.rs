@@ -21,17 +21,24 @@ pub enum Preset {
 }
 
 /// Names of the presets.
-pub const PRESETS: [(&str, Preset); 3] =
-    [("quick", Preset::Quick), ("balanced", Preset::Balanced), ("quality", Preset::Quality)];
+pub const PRESETS: [(&str, Preset); 3] = [
+    ("quick", Preset::Quick),
+    ("balanced", Preset::Balanced),
+    ("quality", Preset::Quality),
+];
 
 impl Preset {
     /// # Errors
     /// [`Refusal::PresetUnknown`].
     pub fn named(name: &str) -> Result<Self, Refusal> {
-        PRESETS.iter().find(|(known, _)| *known == name).map(|(_, preset)| *preset).ok_or_else(|| Refusal::PresetUnknown {
-            preset: name.to_owned(),
-            known: PRESETS.map(|(name, _)| name.to_owned()).into(),
-        })
+        PRESETS
+            .iter()
+            .find(|(known, _)| *known == name)
+            .map(|(_, preset)| *preset)
+            .ok_or_else(|| Refusal::PresetUnknown {
+                preset: name.to_owned(),
+                known: PRESETS.map(|(name, _)| name.to_owned()).into(),
+            })
     }
 }
 
@@ -48,7 +55,13 @@ struct Row {
 #[must_use]
 pub fn settings(preset: Preset, architecture: &str, native_px: u32, artworks: u32) -> TrainSettings {
     let small = architecture == "sd15-small";
-    let row = |steps, rank, learning_rate, batch, accumulation| Row { steps, rank, learning_rate, batch, accumulation };
+    let row = |steps, rank, learning_rate, batch, accumulation| Row {
+        steps,
+        rank,
+        learning_rate,
+        batch,
+        accumulation,
+    };
     let looks = |each: u32, fewest: u32, most: u32| (artworks * each).clamp(fewest, most);
     let row = match (architecture, preset) {
         ("sd15-small", Preset::Quick) => row(300, 8, 4e-3, 4, 1),
@@ -98,7 +111,9 @@ mod tests {
                 let settings = settings(preset, architecture, 512, 20);
                 settings.steps * settings.batch * settings.accumulation
             };
-            assert!(passes(Preset::Quick) < passes(Preset::Balanced) && passes(Preset::Balanced) < passes(Preset::Quality));
+            assert!(
+                passes(Preset::Quick) < passes(Preset::Balanced) && passes(Preset::Balanced) < passes(Preset::Quality)
+            );
         }
     }
 }

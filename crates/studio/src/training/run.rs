@@ -53,12 +53,20 @@ impl Run<'_> {
                 Err(Broken::Work(error)) => {
                     let less = error.wants_less() && self.take_less();
                     let refusal = self.named(error.refusal(attempt));
-                    let again = if error.wants_less() { less } else { error.may_pass_later() };
+                    let again = if error.wants_less() {
+                        less
+                    } else {
+                        error.may_pass_later()
+                    };
                     if !again || attempt >= ATTEMPTS_MAX {
                         self.fail(&refusal).await?;
                         return Err(refusal.into());
                     }
-                    on_update(Update::Retrying { attempt, reason: refusal, less });
+                    on_update(Update::Retrying {
+                        attempt,
+                        reason: refusal,
+                        less,
+                    });
                     self.train.resume = true;
                     attempt += 1;
                 }
@@ -109,7 +117,10 @@ impl Run<'_> {
                 Message::Picture(_) => {}
                 Message::Done(Outcome::Trained(trained)) => return Ok(Some(trained)),
                 Message::Done(other) => {
-                    return Err(WorkError::Failed(Failure::Internal { message: format!("{other:?} ends no training") }).into());
+                    return Err(WorkError::Failed(Failure::Internal {
+                        message: format!("{other:?} ends no training"),
+                    })
+                    .into());
                 }
                 Message::Stopped => return Ok(None),
             }
@@ -120,7 +131,11 @@ impl Run<'_> {
         let settings = &self.train.settings;
         let artworks = u32::try_from(self.train.pictures.len()).unwrap_or(u32::MAX).max(1);
         let epochs = |steps: u32| (steps.saturating_mul(settings.batch * settings.accumulation)) / artworks;
-        let step = if progress.phase == Phase::Training { progress.step } else { 0 };
+        let step = if progress.phase == Phase::Training {
+            progress.step
+        } else {
+            0
+        };
         let shown = TrainingProgress {
             current_epoch: epochs(step),
             total_epochs: epochs(settings.steps).max(1),
@@ -148,7 +163,10 @@ impl Run<'_> {
     /// The LoRA comes into the library under its hash, then the row names it, then the folder of the job goes.
     async fn publish(self, trained: Trained) -> Result<Ended, Error> {
         if !trained.health.problems.is_empty() {
-            let refusal = Refusal::StyleUnhealthy { style: self.style_name.clone(), problems: trained.health.problems };
+            let refusal = Refusal::StyleUnhealthy {
+                style: self.style_name.clone(),
+                problems: trained.health.problems,
+            };
             self.fail(&refusal).await?;
             return Err(refusal.into());
         }
@@ -163,26 +181,49 @@ impl Run<'_> {
         .to_string();
         let style = self.style.get();
         let mut tx = self.library.begin().await?;
-        jobs::advance_style(&mut tx, self.style, TrainingStatus::Training, TrainingStatus::Completed, None).await?;
-        sqlx::query!("UPDATE styles SET model_path = $2, training_metric = $3 WHERE id = $1", style, url, metric)
-            .execute(&mut *tx)
-            .await?;
+        jobs::advance_style(
+            &mut tx,
+            self.style,
+            TrainingStatus::Training,
+            TrainingStatus::Completed,
+            None,
+        )
+        .await?;
+        sqlx::query!(
+            "UPDATE styles SET model_path = $2, training_metric = $3 WHERE id = $1",
+            style,
+            url,
+            metric
+        )
+        .execute(&mut *tx)
+        .await?;
         self.end(tx, JobStatus::Completed, None).await?;
-        Ok(Ended::Completed { trained: Box::new(trained), lora: self.library.path_of(&url) })
+        Ok(Ended::Completed {
+            trained: Box::new(trained),
+            lora: self.library.path_of(&url),
+        })
     }
 
     async fn pause(self) -> Result<Ended, Error> {
         let mut connection = self.library.pool().acquire().await?;
         jobs::advance(&mut connection, self.job, JobStatus::Running, JobStatus::Paused, None).await?;
-        Ok(Ended::Paused { step: self.loss.last_step() })
+        Ok(Ended::Paused {
+            step: self.loss.last_step(),
+        })
     }
 
     async fn cancel(self) -> Result<Ended, Error> {
         let mut tx = self.library.begin().await?;
         let style = self.style.get();
-        let row = sqlx::query!("SELECT model_path FROM styles WHERE id = $1", style).fetch_one(&mut *tx).await?;
+        let row = sqlx::query!("SELECT model_path FROM styles WHERE id = $1", style)
+            .fetch_one(&mut *tx)
+            .await?;
         // An earlier training's result is as good as before.
-        let to = if row.model_path.is_some() { TrainingStatus::Completed } else { TrainingStatus::Pending };
+        let to = if row.model_path.is_some() {
+            TrainingStatus::Completed
+        } else {
+            TrainingStatus::Pending
+        };
         jobs::advance_style(&mut tx, self.style, TrainingStatus::Training, to, None).await?;
         self.end(tx, JobStatus::Cancelled, None).await?;
         Ok(Ended::Cancelled)
@@ -190,11 +231,23 @@ impl Run<'_> {
 
     async fn fail(&self, refusal: &Refusal) -> Result<(), Error> {
         let mut tx = self.library.begin().await?;
-        jobs::advance_style(&mut tx, self.style, TrainingStatus::Training, TrainingStatus::Failed, Some(refusal)).await?;
+        jobs::advance_style(
+            &mut tx,
+            self.style,
+            TrainingStatus::Training,
+            TrainingStatus::Failed,
+            Some(refusal),
+        )
+        .await?;
         self.end(tx, JobStatus::Failed, Some(refusal)).await
     }
 
-    async fn end(&self, mut tx: Transaction<'_, Sqlite>, to: JobStatus, failure: Option<&Refusal>) -> Result<(), Error> {
+    async fn end(
+        &self,
+        mut tx: Transaction<'_, Sqlite>,
+        to: JobStatus,
+        failure: Option<&Refusal>,
+    ) -> Result<(), Error> {
         jobs::advance(&mut tx, self.job, JobStatus::Running, to, failure).await?;
         tx.commit().await?;
         // What stays behind is removed with the next training of the style.
@@ -207,9 +260,11 @@ impl Run<'_> {
     /// The worker does not know what a style is called.
     fn named(&self, refusal: Refusal) -> Refusal {
         match refusal {
-            Refusal::LossNotFinite { step, kept_step, .. } => {
-                Refusal::LossNotFinite { style: self.style_name.clone(), step, kept_step }
-            }
+            Refusal::LossNotFinite { step, kept_step, .. } => Refusal::LossNotFinite {
+                style: self.style_name.clone(),
+                step,
+                kept_step,
+            },
             other => other,
         }
     }
@@ -228,7 +283,10 @@ impl LossCurve {
     /// The curve that `styles.training_metric` holds.
     pub(super) fn of_metric(metric: Option<&serde_json::Value>) -> Self {
         let points = metric.and_then(|value| serde_json::from_value(value["loss"].clone()).ok());
-        Self { points: points.unwrap_or_default(), ..Self::default() }
+        Self {
+            points: points.unwrap_or_default(),
+            ..Self::default()
+        }
     }
 
     pub(super) fn last_step(&self) -> u32 {

@@ -1,0 +1,7 @@
+//! The studio from outside, on real libraries in temporary folders.
+#![expect(clippy::unwrap_used, reason = "tests")]
+
+mod curation;
+mod import;
+mod library;
+mod pictures;
