@@ -16,9 +16,16 @@ pub fn workspace() -> &'static Path {
 /// When it was not built.
 pub fn program(name: &str) -> PathBuf {
     let test = std::env::current_exe().expect("a test is a file");
-    let folder = test.parent().and_then(Path::parent).expect("tests lie in target/PROFILE/deps");
+    let folder = test
+        .parent()
+        .and_then(Path::parent)
+        .expect("tests lie in target/PROFILE/deps");
     let program = folder.join(name);
-    assert!(program.is_file(), "{} is not built: run scripts/test", program.display());
+    assert!(
+        program.is_file(),
+        "{} is not built: run scripts/test",
+        program.display()
+    );
     program
 }
 
@@ -65,7 +72,9 @@ impl Home {
     /// When the machine has no room for a temporary folder.
     #[expect(clippy::new_without_default, reason = "a home is made, not defaulted to")]
     pub fn new() -> Self {
-        Self { folder: tempfile::tempdir().expect("a temporary folder") }
+        Self {
+            folder: tempfile::tempdir().expect("a temporary folder"),
+        }
     }
 
     /// A path inside this home.
@@ -81,7 +90,11 @@ impl Home {
     /// The `atelier` command in this home, ready for arguments.
     pub fn atelier(&self) -> Command {
         let mut command = Command::new(program("atelier"));
-        command.arg("--data").arg(self.data()).current_dir(self.folder.path()).stdin(Stdio::null());
+        command
+            .arg("--data")
+            .arg(self.data())
+            .current_dir(self.folder.path())
+            .stdin(Stdio::null());
         command
     }
 
