@@ -269,7 +269,7 @@ pub struct TextEncoderConfig {
     pub layer_norm_eps: f64,
     /// Width of the projected pooled state.
     pub projection_dim: usize,
-    /// Token after the prompt.
+    /// Token after the prompt; 2, as the published CLIP models say wrongly, means the largest id of all.
     pub eos_token_id: u32,
     /// Names of the classes that wrote it.
     pub architectures: Vec<String>,
@@ -287,7 +287,7 @@ impl Default for TextEncoderConfig {
             hidden_act: "quick_gelu".into(),
             layer_norm_eps: 1e-5,
             projection_dim: 512,
-            eos_token_id: 49407,
+            eos_token_id: 2,
             architectures: Vec::new(),
         }
     }

@@ -16,6 +16,8 @@ use crate::error::{EngineError, Result};
 const WORDS: &str = r"'s|'t|'re|'ve|'m|'ll|'d|[\p{L}]+|[\p{N}]|[^\s\p{L}\p{N}]+";
 const START: &str = "<|startoftext|>";
 const END: &str = "<|endoftext|>";
+/// Token 0, with which SDXL's second encoder fills up.
+const PADDING_LETTER: char = '!';
 
 /// A vocabulary, and how prompts are filled up.
 pub struct Tokenizer {
@@ -63,12 +65,14 @@ impl Tokenizer {
         let bytes = ByteLevel::new(false, true, false);
         let steps = vec![PreTokenizerWrapper::Split(words), PreTokenizerWrapper::ByteLevel(bytes)];
         vocabulary.with_pre_tokenizer(Some(PreTokenizers::new(steps)));
-        vocabulary.add_special_tokens(&[AddedToken::from(START, true), AddedToken::from(END, true)]);
+        // Special tokens are cut out of a prompt before anything else: SDXL's second encoder takes every `!` for padding.
+        let padding = padding_token(folder)?;
+        vocabulary.add_special_tokens(&[START, END, &padding].map(|token| AddedToken::from(token, true)));
         let id = |token: &str| {
             let missing = || EngineError::invalid(&folder.join("vocab.json"), format!("the token {token} is missing"));
             vocabulary.token_to_id(token).ok_or_else(missing)
         };
-        let padding = id(&padding_token(folder)?)?;
+        let padding = id(&padding)?;
         let (start, end) = (id(START)?, id(END)?);
         Ok(Self {
             vocabulary: Vocabulary::Files(Box::new(vocabulary)),
@@ -109,9 +113,14 @@ impl Tokenizer {
                 ids.extend_from_slice(encoding.get_ids());
             }
             Vocabulary::Clip(vocabulary) => {
-                let mut tokens = Vec::new();
-                vocabulary.encode(prompt, &mut tokens);
-                ids.extend(tokens.into_iter().map(|token| u32::from(token.to_u16())));
+                // As in `open`: a padding token of its own, which is `!`, is cut out first.
+                let cut = |letter| self.padding != self.end && letter == PADDING_LETTER;
+                for (i, words) in prompt.split(cut).enumerate() {
+                    ids.extend((i > 0).then_some(self.padding));
+                    let mut tokens = Vec::new();
+                    vocabulary.encode(words, &mut tokens);
+                    ids.extend(tokens.into_iter().map(|token| u32::from(token.to_u16())));
+                }
             }
         }
         ids.truncate(self.length - 1);

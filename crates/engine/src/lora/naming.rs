@@ -97,6 +97,10 @@ impl<'a> Names<'a> {
                 let place = (AdaptedPart::Text(i), name.as_str(), slot);
                 names.insert(format!("{peft}.{name}"), place);
                 names.insert(format!("{kohya}_{}", name.replace('.', "_")), place);
+                // transformers 5 and what is saved with it.
+                if let Some(name) = name.strip_prefix("text_model.") {
+                    names.insert(format!("{peft}.{name}"), place);
+                }
             }
         }
         Self(names)

@@ -209,6 +209,9 @@ fn candle_dtype(name: &str) -> Option<DType> {
         "F16" => DType::F16,
         "BF16" => DType::BF16,
         "I64" => DType::I64,
+        "I32" => DType::I32,
+        "U32" => DType::U32,
+        "U8" => DType::U8,
         _ => return None,
     })
 }

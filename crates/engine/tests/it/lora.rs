@@ -126,24 +126,29 @@ fn every_gradient_is_that_of_peft() {
                 NETWORK,
             );
             gradients.backward(&loss).expect("gradients");
-            let mut worst = 0f64;
+            let (mut worst, mut compared) = (0f64, 0);
             for layer in &layers {
                 let pair = [
                     (&layer.down_in_file, &layer.learning.down),
                     (&layer.up_in_file, &layer.learning.up),
                 ];
                 for ((name, shape), parameter) in pair {
-                    let found = gradients
-                        .of(parameter)
-                        .unwrap_or_else(|| panic!("{name} has no gradient"));
+                    let (found, wanted) = (gradients.of(parameter), wanted.find(name));
+                    // SDXL reads its first text encoder before the last layer, which therefore learns nothing, in PEFT neither.
+                    if architecture == "sdxl" && name.starts_with("text_encoder.") && name.contains(".layers.1.") {
+                        assert!(found.is_none() && wanted.is_none(), "{name} has a gradient");
+                        continue;
+                    }
+                    let found = found.unwrap_or_else(|| panic!("{name} has no gradient"));
                     let found = found.reshape(shape.as_slice()).expect("the file's shape");
-                    let error = error(&found, &wanted.get(name));
+                    let error = error(&found, &wanted.expect("a recorded gradient"));
                     assert!(error <= GRADIENT, "{architecture} {name}: {error:.1e}");
                     worst = worst.max(error);
+                    compared += 1;
                 }
             }
             println!("{architecture}, recompute {recompute}: worst gradient {worst:.1e}");
-            assert_eq!(layers.len() * 2, wanted.names().len() - 1);
+            assert_eq!(compared, wanted.names().len() - 1);
             model.clear_adapters();
         }
     }

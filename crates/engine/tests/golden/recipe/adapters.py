@@ -107,8 +107,6 @@ def gradients(pipe, parts, name: str):
         for key, parameter in model.named_parameters():
             if f".{name}." in key and parameter.grad is not None:
                 key = key.replace(f".{name}.", ".")
-                if part != "unet" and not key.startswith("text_model."):
-                    key = "text_model." + key
                 found[f"{part}.{key}"] = parameter.grad
     return found
 

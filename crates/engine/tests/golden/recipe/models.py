@@ -98,7 +98,7 @@ def sd15(folder: Path):
     # The published configuration says 2 for the end token, for which transformers looks for the largest id.
     text = text_encoder(len(words), 11, 128, "quick_gelu", 2, None)
     unet = UNet2DConditionModel(
-        sample_size=16, block_out_channels=(32, 64, 32), layers_per_block=1, norm_num_groups=32,
+        sample_size=16, block_out_channels=(64, 96, 64), layers_per_block=1, norm_num_groups=32,
         down_block_types=("CrossAttnDownBlock2D", "CrossAttnDownBlock2D", "DownBlock2D"),
         up_block_types=("UpBlock2D", "CrossAttnUpBlock2D", "CrossAttnUpBlock2D"),
         cross_attention_dim=128, attention_head_dim=8,
@@ -116,7 +116,7 @@ def sdxl(folder: Path):
     text = text_encoder(len(words), 21, 64, "quick_gelu", 2, None)
     text_2 = text_encoder(len(words), 22, 128, "gelu", len(words) - 1, 48)
     unet = UNet2DConditionModel(
-        sample_size=32, block_out_channels=(32, 32, 32), layers_per_block=2, norm_num_groups=32,
+        sample_size=32, block_out_channels=(64, 64, 64), layers_per_block=2, norm_num_groups=32,
         down_block_types=("DownBlock2D", "CrossAttnDownBlock2D", "CrossAttnDownBlock2D"),
         up_block_types=("CrossAttnUpBlock2D", "CrossAttnUpBlock2D", "UpBlock2D"),
         transformer_layers_per_block=[1, 1, 2], attention_head_dim=[1, 1, 1], use_linear_projection=True,

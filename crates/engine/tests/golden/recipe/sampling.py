@@ -75,7 +75,11 @@ def samplers(folder: Path):
     for steps in (7, 20):
         assert torch.equal(normal(72, steps, *SHAPE), found["outputs"][:steps])
     for variant, (scheduler, counts) in variants().items():
-        config = {k: v for k, v in dict(scheduler.config).items() if k != "_use_default_values"}
+        config = dict(scheduler.config)
+        defaults = config.pop("_use_default_values", [])
+        if variant == "sd15":
+            # As in the published model: what its author left at the default is not in the file, and every class has its own.
+            config = {key: value for key, value in config.items() if key not in defaults}
         config["_class_name"] = type(scheduler).__name__
         (folder / "samplers" / f"{variant}.json").write_text(json.dumps(config, indent=2) + "\n")
         for kind in SAMPLERS:
@@ -83,7 +87,7 @@ def samplers(folder: Path):
                 continue  # diffusers has not implemented it
             for steps in counts:
                 try:
-                    walk, shown, after = trajectory(kind, scheduler.config, steps)
+                    walk, shown, after = trajectory(kind, type(scheduler).from_config(config).config, steps)
                 except IndexError:
                     # Where the first timesteps are equal, diffusers begins at the second and runs past the end.
                     print(f"left out: {kind} with {variant}")
@@ -122,7 +126,7 @@ def pictures(pipe, name: str):
                 return values
 
             image = pipe(
-                "a red house, ink", negative_prompt=negative, width=64, height=32, num_inference_steps=6,
+                "a red house, ink", negative_prompt=negative or None, width=64, height=32, num_inference_steps=6,
                 guidance_scale=4.0, generator=torch.Generator().manual_seed(7), callback_on_step_end=keep,
             ).images[0]  # fmt: skip
             at = f"{name}.{kind}" + ("" if negative else ".empty")
