@@ -273,14 +273,6 @@ impl Raw {
 }
 
 impl Model {
-    /// The place of a layer.
-    pub(crate) fn slot(&self, part: AdaptedPart, name: &str) -> Option<&AdapterSlot> {
-        match part {
-            AdaptedPart::Unet => self.unet_slots.get(name),
-            AdaptedPart::Text(i) => self.text.get(i)?.slots.get(name),
-        }
-    }
-
     /// What others read in `ss_base_model_version` and `modelspec.architecture` of a LoRA for this model.
     pub fn lora_base(&self) -> (&'static str, &'static str) {
         match self.architecture {

@@ -117,14 +117,17 @@ pub fn geglu(x: &Tensor) -> Result<Tensor> {
             .zip(xs.par_chunks(2 * width))
             .zip(gradients.par_chunks(width))
             .for_each(|((out, x), gradient)| {
-                pulp::Arch::new().dispatch(|| {
-                    let (to_value, to_gate) = out.split_at_mut(width);
-                    let (value, gate) = x.split_at(width);
-                    for i in 0..width {
-                        to_value[i] = gradient[i] * gelu_of(gate[i]);
-                        to_gate[i] = gradient[i] * value[i] * gelu_slope(gate[i]);
-                    }
-                });
+                pulp::Arch::new().dispatch(
+                    #[inline(always)]
+                    || {
+                        let (to_value, to_gate) = out.split_at_mut(width);
+                        let (value, gate) = x.split_at(width);
+                        for i in 0..width {
+                            to_value[i] = gradient[i] * gelu_of(gate[i]);
+                            to_gate[i] = gradient[i] * value[i] * gelu_slope(gate[i]);
+                        }
+                    },
+                );
             });
         Ok(vec![Some(Tensor::from_vec(output, x.shape(), x.device())?)])
     })
@@ -144,12 +147,15 @@ fn geglu_forward(x: &Tensor) -> Result<Tensor> {
         .par_chunks_mut(width)
         .zip(xs.par_chunks(2 * width))
         .for_each(|(out, x)| {
-            pulp::Arch::new().dispatch(|| {
-                let (value, gate) = x.split_at(width);
-                for i in 0..width {
-                    out[i] = value[i] * gelu_of(gate[i]);
-                }
-            });
+            pulp::Arch::new().dispatch(
+                #[inline(always)]
+                || {
+                    let (value, gate) = x.split_at(width);
+                    for i in 0..width {
+                        out[i] = value[i] * gelu_of(gate[i]);
+                    }
+                },
+            );
         });
     let mut shape = x.dims().to_vec();
     shape[last] = width;

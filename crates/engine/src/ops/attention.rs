@@ -312,46 +312,58 @@ impl Shape {
     }
 }
 
+/// Numbers that the widest vectors of today's processors hold.
+const LANES: usize = 16;
+
 /// Softmax of one row in place.
 fn softmax(row: &mut [f32]) {
-    pulp::Arch::new().dispatch(|| {
-        let mut largest = [f32::NEG_INFINITY; 16];
-        for lane in row.chunks(16) {
-            for (i, &x) in lane.iter().enumerate() {
-                largest[i] = largest[i].max(x);
+    pulp::Arch::new().dispatch(
+        #[inline(always)]
+        || {
+            let (lanes, rest) = row.as_chunks::<LANES>();
+            let mut largest = [f32::NEG_INFINITY; LANES];
+            for lane in lanes {
+                for i in 0..LANES {
+                    largest[i] = if lane[i] > largest[i] { lane[i] } else { largest[i] };
+                }
             }
-        }
-        let largest = largest.iter().fold(f32::NEG_INFINITY, |a, &b| a.max(b));
-        let mut sums = [0f32; 16];
-        for lane in row.chunks_mut(16) {
-            for (i, x) in lane.iter_mut().enumerate() {
-                *x = if *x == f32::NEG_INFINITY {
-                    0.0
-                } else {
-                    exp(*x - largest)
-                };
-                sums[i] += *x;
+            let largest = largest.iter().chain(rest).fold(f32::NEG_INFINITY, |a, &b| a.max(b));
+            // What is hidden (−∞) ends below 2⁻¹²⁶ of what is not.
+            let (lanes, rest) = row.as_chunks_mut::<LANES>();
+            let mut sums = [0f32; LANES];
+            for lane in lanes {
+                for i in 0..LANES {
+                    lane[i] = exp(lane[i] - largest);
+                    sums[i] += lane[i];
+                }
             }
-        }
-        let inverse = 1.0 / sums.iter().sum::<f32>();
-        for x in row {
-            *x *= inverse;
-        }
-    });
+            for (x, sum) in rest.iter_mut().zip(&mut sums) {
+                *x = exp(*x - largest);
+                *sum += *x;
+            }
+            let inverse = 1.0 / sums.iter().sum::<f32>();
+            for x in row {
+                *x *= inverse;
+            }
+        },
+    );
 }
 
 /// Turns the gradient of softmax weights into that of unscaled scores: w·(g − Σ g·w)·scale, in place of g.
 fn softmax_backward(gradient: &mut [f32], weights: &[f32], scale: f32) {
-    pulp::Arch::new().dispatch(|| {
-        let mut sums = [0f32; 16];
-        for (gradient, weights) in gradient.chunks(16).zip(weights.chunks(16)) {
-            for (i, (&gradient, &weight)) in gradient.iter().zip(weights).enumerate() {
-                sums[i] += gradient * weight;
+    pulp::Arch::new().dispatch(
+        #[inline(always)]
+        || {
+            let mut sums = [0f32; 16];
+            for (gradient, weights) in gradient.chunks(16).zip(weights.chunks(16)) {
+                for (i, (&gradient, &weight)) in gradient.iter().zip(weights).enumerate() {
+                    sums[i] += gradient * weight;
+                }
             }
-        }
-        let along = sums.iter().sum::<f32>();
-        for (gradient, &weight) in gradient.iter_mut().zip(weights) {
-            *gradient = weight * (*gradient - along) * scale;
-        }
-    });
+            let along = sums.iter().sum::<f32>();
+            for (gradient, &weight) in gradient.iter_mut().zip(weights) {
+                *gradient = weight * (*gradient - along) * scale;
+            }
+        },
+    );
 }

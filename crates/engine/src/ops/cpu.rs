@@ -46,10 +46,12 @@ pub(super) fn elements(x: &Tensor) -> Result<Elements<'_>> {
 #[inline(always)]
 pub(super) fn exp(x: f32) -> f32 {
     const LOG2_E: f32 = std::f32::consts::LOG2_E;
+    const SHIFT: f32 = 12_582_912.0;
+    const EXPONENT_BIAS: u32 = 127;
     let x = x.clamp(-87.0, 88.0);
-    // Adding and taking away 1.5·2²³ rounds to the nearest whole number.
-    let shifted = x * LOG2_E + 12_582_912.0;
-    let whole = shifted - 12_582_912.0;
+    // Adding and taking away 1.5·2²³ rounds to the nearest whole number, which then stands in the lowest bits.
+    let shifted = x * LOG2_E + SHIFT;
+    let whole = shifted - SHIFT;
     let r = x - whole * 0.693_359_375 + whole * 2.121_944_4e-4;
     let p = 1.987_569_1e-4;
     let p = p * r + 1.398_199_9e-3;
@@ -58,7 +60,13 @@ pub(super) fn exp(x: f32) -> f32 {
     let p = p * r + 1.666_666_5e-1;
     let p = p * r + 5.000_000_1e-1;
     let y = p * r * r + r + 1.0;
-    let power = f32::from_bits(((whole as i32 + 127) << 23) as u32);
+    let power = f32::from_bits(
+        shifted
+            .to_bits()
+            .wrapping_sub(SHIFT.to_bits())
+            .wrapping_add(EXPONENT_BIAS)
+            << 23,
+    );
     y * power
 }
 

@@ -72,12 +72,15 @@ fn normalize_groups(
                 for (i, (out, x)) in out.chunks_exact_mut(pixels).zip(x.chunks_exact(pixels)).enumerate() {
                     let scale = inverse * weights[first + i];
                     let shift = biases[first + i] - mean * scale;
-                    pulp::Arch::new().dispatch(|| {
-                        for (out, &x) in out.iter_mut().zip(x) {
-                            let y = x * scale + shift;
-                            *out = if activate { silu_of(y) } else { y };
-                        }
-                    });
+                    pulp::Arch::new().dispatch(
+                        #[inline(always)]
+                        || {
+                            for (out, &x) in out.iter_mut().zip(x) {
+                                let y = x * scale + shift;
+                                *out = if activate { silu_of(y) } else { y };
+                            }
+                        },
+                    );
                 }
             });
     }
@@ -102,16 +105,19 @@ fn normalize_groups(
                 .enumerate()
             {
                 let (weight, bias) = (weights[first + i], biases[first + i]);
-                pulp::Arch::new().dispatch(|| {
-                    for ((out, &x), &gradient) in out.iter_mut().zip(x).zip(gradient) {
-                        let slope = if activate {
-                            silu_slope((x - mean) * inverse * weight + bias)
-                        } else {
-                            1.0
-                        };
-                        *out = gradient * slope * weight;
-                    }
-                });
+                pulp::Arch::new().dispatch(
+                    #[inline(always)]
+                    || {
+                        for ((out, &x), &gradient) in out.iter_mut().zip(x).zip(gradient) {
+                            let slope = if activate {
+                                silu_slope((x - mean) * inverse * weight + bias)
+                            } else {
+                                1.0
+                            };
+                            *out = gradient * slope * weight;
+                        }
+                    },
+                );
             }
             pull_back(x, mean, inverse, out);
         });
@@ -149,11 +155,14 @@ pub fn layer_norm(x: &Tensor, weight: &Tensor, bias: &Tensor, eps: f64) -> Resul
             .zip(xs.par_chunks(width))
             .for_each(|(out, x)| {
                 let (mean, inverse) = statistics(x, eps);
-                pulp::Arch::new().dispatch(|| {
-                    for i in 0..width {
-                        out[i] = (x[i] - mean) * inverse * weights[i] + biases[i];
-                    }
-                });
+                pulp::Arch::new().dispatch(
+                    #[inline(always)]
+                    || {
+                        for i in 0..width {
+                            out[i] = (x[i] - mean) * inverse * weights[i] + biases[i];
+                        }
+                    },
+                );
             });
     }
     let output = Tensor::from_vec(output, x.shape(), x.device())?;
@@ -184,25 +193,28 @@ fn statistics(x: &[f32], eps: f64) -> (f32, f32) {
     let (mut sum, mut squares) = (0f64, 0f64);
     let pivot = x[0];
     for block in x.chunks(BLOCK) {
-        let (s, q) = pulp::Arch::new().dispatch(|| {
-            let (mut s, mut q) = ([0f32; 16], [0f32; 16]);
-            let lanes = block.chunks_exact(16);
-            let rest = lanes.remainder();
-            for lane in lanes {
-                for i in 0..16 {
-                    // Around a value of the data, so that a large mean does not swallow a small variance.
-                    let d = lane[i] - pivot;
+        let (s, q) = pulp::Arch::new().dispatch(
+            #[inline(always)]
+            || {
+                let (mut s, mut q) = ([0f32; 16], [0f32; 16]);
+                let lanes = block.chunks_exact(16);
+                let rest = lanes.remainder();
+                for lane in lanes {
+                    for i in 0..16 {
+                        // Around a value of the data, so that a large mean does not swallow a small variance.
+                        let d = lane[i] - pivot;
+                        s[i] += d;
+                        q[i] += d * d;
+                    }
+                }
+                for (i, &x) in rest.iter().enumerate() {
+                    let d = x - pivot;
                     s[i] += d;
                     q[i] += d * d;
                 }
-            }
-            for (i, &x) in rest.iter().enumerate() {
-                let d = x - pivot;
-                s[i] += d;
-                q[i] += d * d;
-            }
-            (s.iter().sum::<f32>(), q.iter().sum::<f32>())
-        });
+                (s.iter().sum::<f32>(), q.iter().sum::<f32>())
+            },
+        );
         sum += f64::from(s);
         squares += f64::from(q);
     }
@@ -220,26 +232,32 @@ fn statistics(x: &[f32], eps: f64) -> (f32, f32) {
 fn pull_back(x: &[f32], mean: f32, inverse: f32, gradient: &mut [f32]) {
     let (mut sum, mut along) = (0f64, 0f64);
     for (x, gradient) in x.chunks(1024).zip(gradient.chunks(1024)) {
-        let (s, a) = pulp::Arch::new().dispatch(|| {
-            let (mut s, mut a) = ([0f32; 16], [0f32; 16]);
-            for (x, gradient) in x.chunks(16).zip(gradient.chunks(16)) {
-                for (i, (&x, &gradient)) in x.iter().zip(gradient).enumerate() {
-                    s[i] += gradient;
-                    a[i] += gradient * (x - mean) * inverse;
+        let (s, a) = pulp::Arch::new().dispatch(
+            #[inline(always)]
+            || {
+                let (mut s, mut a) = ([0f32; 16], [0f32; 16]);
+                for (x, gradient) in x.chunks(16).zip(gradient.chunks(16)) {
+                    for (i, (&x, &gradient)) in x.iter().zip(gradient).enumerate() {
+                        s[i] += gradient;
+                        a[i] += gradient * (x - mean) * inverse;
+                    }
                 }
-            }
-            (s.iter().sum::<f32>(), a.iter().sum::<f32>())
-        });
+                (s.iter().sum::<f32>(), a.iter().sum::<f32>())
+            },
+        );
         sum += f64::from(s);
         along += f64::from(a);
     }
     let count = x.len() as f64;
     let (sum, along) = ((sum / count) as f32, (along / count) as f32);
-    pulp::Arch::new().dispatch(|| {
-        for (gradient, &x) in gradient.iter_mut().zip(x) {
-            *gradient = (*gradient - sum - (x - mean) * inverse * along) * inverse;
-        }
-    });
+    pulp::Arch::new().dispatch(
+        #[inline(always)]
+        || {
+            for (gradient, &x) in gradient.iter_mut().zip(x) {
+                *gradient = (*gradient - sum - (x - mean) * inverse * along) * inverse;
+            }
+        },
+    );
 }
 
 /// Rows of `[N, M]` with mean 0 and variance 1, computed in f32, in the format of `x`.

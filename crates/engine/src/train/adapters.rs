@@ -6,7 +6,7 @@ use super::chance::Chance;
 use super::request::TrainSettings;
 use crate::adapter::{AdapterSlot, Learning};
 use crate::error::{EngineError, Result};
-use crate::model::Model;
+use crate::model::{Architecture, Model};
 
 /// Part of a model that a layer belongs to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -45,11 +45,20 @@ pub(super) fn targets(model: &Model, settings: &TrainSettings) -> Vec<(AdaptedPa
     }
     if settings.text_encoder {
         for (i, part) in model.text.iter().enumerate() {
-            let slots = part.slots.iter().filter(|(name, _)| name.contains(".self_attn."));
+            let unread = unread_layer(model, i);
+            let slots = part.slots.iter().filter(|(name, _)| {
+                name.contains(".self_attn.") && !unread.as_ref().is_some_and(|layer| name.contains(layer))
+            });
             targets.extend(slots.map(|(name, slot)| (AdaptedPart::Text(i), name.clone(), slot.clone())));
         }
     }
     targets
+}
+
+/// The last layer of SDXL's first text encoder: the prompt is read before it, so that it could learn nothing.
+fn unread_layer(model: &Model, encoder: usize) -> Option<String> {
+    let unread = model.architecture == Architecture::Sdxl && encoder == 0;
+    unread.then(|| format!(".layers.{}.", model.text[encoder].config.num_hidden_layers - 1))
 }
 
 fn learns_in_unet(name: &str, settings: &TrainSettings) -> bool {

@@ -102,7 +102,7 @@ fn look_at_data(
     match untagged {
         0 => {}
         all if all == count => {
-            problems.push("no picture has tags, so nothing but the style's name would be learnt".into())
+            warnings.push("no picture has tags: what is in the pictures is learnt as part of the style".into());
         }
         some => warnings.push(format!("{some} of {count} pictures have no tags")),
     }

@@ -14,9 +14,9 @@ use serde::Deserialize;
 use crate::error::{EngineError, Result};
 
 /// Largest header that is read. SDXL with both text encoders needs 0.3 MB.
-pub const HEADER_BYTES_MAX: u64 = 4 << 20;
+const HEADER_BYTES_MAX: u64 = 4 << 20;
 /// Most tensors in one file. SDXL with both text encoders has 2,600.
-pub const TENSORS_MAX: usize = 20_000;
+const TENSORS_MAX: usize = 20_000;
 
 /// A safetensors file whose header was checked.
 pub struct SafeTensors {

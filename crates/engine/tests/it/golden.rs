@@ -7,50 +7,50 @@ use atelier_engine::weights::SafeTensors;
 use candle_core::{DType, Device, Tensor};
 
 /// Relative error of networks in f32: sums in another order, no more.
-pub const NETWORK: f64 = 1e-4;
+pub(crate) const NETWORK: f64 = 1e-4;
 /// The small models.
-pub const ARCHITECTURES: [&str; 2] = ["sd15", "sdxl"];
+pub(crate) const ARCHITECTURES: [&str; 2] = ["sd15", "sdxl"];
 
 /// A file of the golden ones.
-pub fn path(name: &str) -> PathBuf {
+pub(crate) fn path(name: &str) -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR"))
         .join("tests/golden")
         .join(name)
 }
 
 /// Golden tensors of one file.
-pub struct Golden(SafeTensors);
+pub(crate) struct Golden(SafeTensors);
 
 impl Golden {
-    pub fn open(name: &str) -> Self {
+    pub(crate) fn open(name: &str) -> Self {
         Self(SafeTensors::open(&path(name)).expect("golden files are sound"))
     }
 
-    pub fn get(&self, name: &str) -> Tensor {
+    pub(crate) fn get(&self, name: &str) -> Tensor {
         self.0.load(name, DType::F32).expect("a golden tensor of this name")
     }
 
-    pub fn find(&self, name: &str) -> Option<Tensor> {
+    pub(crate) fn find(&self, name: &str) -> Option<Tensor> {
         self.0.facts(name).map(|_| self.get(name))
     }
 
-    pub fn names(&self) -> Vec<String> {
+    pub(crate) fn names(&self) -> Vec<String> {
         self.0.names().map(str::to_owned).collect()
     }
 }
 
 /// The small model of an architecture, from its folder.
-pub fn model(architecture: &str) -> Model {
+pub(crate) fn model(architecture: &str) -> Model {
     Model::load(&path(&format!("{architecture}-tiny")), &Device::Cpu, DType::F32).expect("the small model loads")
 }
 
 /// Token ids `[B, 77]`, which the golden files keep as numbers of any kind.
-pub fn ids(tensor: &Tensor) -> Tensor {
+pub(crate) fn ids(tensor: &Tensor) -> Tensor {
     tensor.to_dtype(DType::U32).expect("ids are whole numbers")
 }
 
 /// ‖found − wanted‖ / ‖wanted‖.
-pub fn error(found: &Tensor, wanted: &Tensor) -> f64 {
+pub(crate) fn error(found: &Tensor, wanted: &Tensor) -> f64 {
     assert_eq!(found.dims(), wanted.dims(), "shapes differ");
     let numbers = |x: &Tensor| -> Vec<f32> {
         let x = x.to_dtype(DType::F32).and_then(|x| x.flatten_all());
@@ -68,7 +68,7 @@ pub fn error(found: &Tensor, wanted: &Tensor) -> f64 {
 
 /// Fails where `found` is further from `wanted` than `most`.
 #[track_caller]
-pub fn close(what: &str, found: &Tensor, wanted: &Tensor, most: f64) {
+pub(crate) fn close(what: &str, found: &Tensor, wanted: &Tensor, most: f64) {
     let error = error(found, wanted);
     println!("{what}: {error:.1e}");
     assert!(error <= most, "{what}: relative error {error:.2e}, allowed {most:.0e}");

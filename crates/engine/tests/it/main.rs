@@ -7,3 +7,4 @@ mod noise;
 mod parts;
 mod samplers;
 mod single_file;
+mod train;

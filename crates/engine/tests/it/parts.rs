@@ -7,7 +7,7 @@ use serde_json::Value;
 use crate::golden::{ARCHITECTURES, Golden, NETWORK, close, ids, model, path};
 
 /// Compares text encoders, UNet and VAE of `model` with what is recorded for its architecture.
-pub fn compare(model: &Model, architecture: &str) {
+pub(crate) fn compare(model: &Model, architecture: &str) {
     let golden = Golden::open(&format!("{architecture}.safetensors"));
     let what = |name: &str| format!("{architecture} {name}");
     for (i, part) in model.text.iter().enumerate() {
