@@ -1,11 +1,11 @@
 //! Everything that can be refused: a code with typed fields. The sentence and the next step stand in the catalogue.
 //!
-//! A code is never reused for another meaning: scripts act on it.
+//! A code is never reused for another meaning, nor is the number that a command ends with: scripts act on both.
 
 use serde::{Deserialize, Serialize};
 
 macro_rules! refusals {
-    ($($(#[$doc:meta])* $name:ident { $($field:ident: $kind:ty),* $(,)? }),+ $(,)?) => {
+    ($($(#[$doc:meta])* $name:ident = $exit:literal { $($field:ident: $kind:ty),* $(,)? }),+ $(,)?) => {
         /// What a person is told: as JSON `{"code": …, "details": {…}}`.
         #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
         #[serde(tag = "code", content = "details", rename_all = "snake_case")]
@@ -18,6 +18,18 @@ macro_rules! refusals {
             /// Name and fields of every refusal, as they are written in the source.
             #[cfg(test)]
             pub(crate) const ALL: &[(&str, &[&str])] = &[$((stringify!($name), &[$(stringify!($field)),*])),+];
+
+            /// Name of every refusal and what a command ends with that meets it.
+            const EXITS: &[(&str, u8)] = &[$((stringify!($name), $exit)),+];
+
+            /// What a command ends with: another number for every kind, 1 for a defect. 2 is for a command that was not understood, and
+            /// from 126 on numbers are the shell's.
+            #[must_use]
+            pub fn exit_code(&self) -> u8 {
+                match self {
+                    $(Self::$name { .. } => $exit),+
+                }
+            }
         }
     };
 }
@@ -25,138 +37,179 @@ macro_rules! refusals {
 refusals! {
     // Artworks.
     /// The shorter side is too short for the style's base model.
-    ArtworkTooSmall { file: String, width_px: u32, height_px: u32, side_px_min: u32 },
+    ArtworkTooSmall = 10 { file: String, width_px: u32, height_px: u32, side_px_min: u32 },
     /// The file is too big.
-    ArtworkTooLarge { file: String, bytes: u64, bytes_max: u64 },
+    ArtworkTooLarge = 11 { file: String, bytes: u64, bytes_max: u64 },
     /// The header announces more pixels than are ever decoded.
-    ArtworkTooManyPixels { file: String, width_px: u32, height_px: u32, pixels_max: u64 },
+    ArtworkTooManyPixels = 12 { file: String, width_px: u32, height_px: u32, pixels_max: u64 },
     /// The content is not JPEG, PNG or WebP, whatever the name says.
-    ArtworkFormatUnknown { file: String },
+    ArtworkFormatUnknown = 13 { file: String },
     /// Right format, but it ends early or does not decode.
-    ArtworkDamaged { file: String },
+    ArtworkDamaged = 14 { file: String },
     /// Looks the same as one that is there already.
-    ArtworkNearDuplicate { file: String, artwork: i64, other_file: String },
+    ArtworkNearDuplicate = 15 { file: String, artwork: i64, other_file: String },
     /// No such artwork.
-    ArtworkUnknown { artwork: i64 },
+    ArtworkUnknown = 16 { artwork: i64 },
     /// The crop is empty or reaches outside the artwork.
-    CropOutside { artwork: i64, width_px: u32, height_px: u32 },
+    CropOutside = 17 { artwork: i64, width_px: u32, height_px: u32 },
     /// Neither file nor folder.
-    PathMissing { path: String },
+    PathMissing = 18 { path: String },
     /// Is there, but may not be read.
-    PathNotReadable { path: String },
+    PathNotReadable = 19 { path: String },
     /// A folder that gives no artwork.
-    FolderWithoutArtworks { folder: String },
+    FolderWithoutArtworks = 20 { folder: String },
 
     // Tags.
     /// Nothing but space and marks.
-    TagEmpty {},
+    TagEmpty = 25 {},
     /// Base models read English only.
-    TagNotEnglish { tag: String },
+    TagNotEnglish = 26 { tag: String },
     /// Longer than the column.
-    TagTooLong { tag: String, chars: usize, chars_max: usize },
+    TagTooLong = 27 { tag: String, chars: usize, chars_max: usize },
 
     // Styles.
     /// No such style.
-    StyleUnknown { style: String },
+    StyleUnknown = 30 { style: String },
     /// Another style has this name.
-    StyleNameTaken { style: String },
+    StyleNameTaken = 31 { style: String },
     /// The name would be no tag.
-    StyleNameNotATag { style: String },
+    StyleNameNotATag = 32 { style: String },
     /// Too few valid artworks.
-    StyleTooFewArtworks { style: String, valid: u32, valid_min: u32 },
+    StyleTooFewArtworks = 33 { style: String, valid: u32, valid_min: u32 },
     /// Too many valid artworks.
-    StyleTooManyArtworks { style: String, valid: u32, valid_max: u32 },
+    StyleTooManyArtworks = 34 { style: String, valid: u32, valid_max: u32 },
     /// Never trained, so that it can neither be used nor exported.
-    StyleNotTrained { style: String },
+    StyleNotTrained = 35 { style: String },
     /// Its training runs or is paused.
-    StyleInTraining { style: String },
+    StyleInTraining = 36 { style: String },
     /// Training ended, but what came out is not fit.
-    StyleUnhealthy { style: String, problems: Vec<String> },
+    StyleUnhealthy = 37 { style: String, problems: Vec<String> },
     /// Nothing that could go on.
-    NothingToResume { style: String },
+    NothingToResume = 38 { style: String },
 
     // Choices.
     /// Not one of the samplers.
-    SamplerUnknown { sampler: String, known: Vec<String> },
+    SamplerUnknown = 45 { sampler: String, known: Vec<String> },
     /// Not one of the aspect ratios.
-    AspectUnknown { aspect: String, known: Vec<String> },
+    AspectUnknown = 46 { aspect: String, known: Vec<String> },
     /// Not one of the presets.
-    PresetUnknown { preset: String, known: Vec<String> },
+    PresetUnknown = 47 { preset: String, known: Vec<String> },
     /// Outside what is sensible.
-    NumberOutOfRange { name: String, value: String, min: String, max: String },
+    NumberOutOfRange = 48 { name: String, value: String, min: String, max: String },
 
     // Models and styles as files.
     /// No such base model.
-    ModelUnknown { model: String, known: Vec<String> },
+    ModelUnknown = 50 { model: String, known: Vec<String> },
     /// Another base model has this name.
-    ModelNameTaken { model: String },
+    ModelNameTaken = 51 { model: String },
     /// A model of a kind that this program cannot run.
-    ModelUnsupported { file: String, reason: String },
+    ModelUnsupported = 52 { file: String, reason: String },
     /// Its files are not those of the manifest.
-    ModelDamaged { model: String, file: String },
+    ModelDamaged = 53 { model: String, file: String },
     /// Used by styles or generations.
-    ModelInUse { model: String, users: Vec<String> },
+    ModelInUse = 54 { model: String, users: Vec<String> },
     /// A pickle file, which can run code when it is read.
-    FileUnsafe { file: String },
+    FileUnsafe = 55 { file: String },
     /// Not what it should be.
-    FileInvalid { file: String, reason: String },
+    FileInvalid = 56 { file: String, reason: String },
     /// Is not there.
-    FileMissing { file: String },
+    FileMissing = 57 { file: String },
     /// Would be overwritten.
-    FileExists { file: String },
+    FileExists = 58 { file: String },
     /// Fits in part or not at all.
-    LoraMismatch { file: String, matched: u32, layers: u32, missing: Vec<String> },
+    LoraMismatch = 59 { file: String, matched: u32, layers: u32, missing: Vec<String> },
     /// Made for another architecture.
-    LoraForOtherModel { file: String, made_for: String, model: String },
+    LoraForOtherModel = 60 { file: String, made_for: String, model: String },
     /// A picture that carries no parameters.
-    PictureWithoutParameters { file: String },
+    PictureWithoutParameters = 61 { file: String },
     /// The address does not answer.
-    DownloadFailed { address: String, reason: String },
+    DownloadFailed = 62 { address: String, reason: String },
     /// Neither a local address nor an encrypted one.
-    DownloadNotEncrypted { address: String },
+    DownloadNotEncrypted = 63 { address: String },
 
     // Machine.
     /// No room left.
-    DiskFull { path: String },
+    DiskFull = 70 { path: String },
     /// May not be written.
-    NotWritable { path: String },
+    NotWritable = 71 { path: String },
     /// Another program has the library open.
-    LibraryInUse { path: String },
+    LibraryInUse = 72 { path: String },
     /// The database file is broken.
-    LibraryDamaged { path: String },
+    LibraryDamaged = 73 { path: String },
     /// Written by a newer version.
-    LibraryTooNew { path: String },
+    LibraryTooNew = 74 { path: String },
     /// Even the smallest way needs more memory.
-    OutOfMemory { needed_mb: u64, available_mb: u64 },
+    OutOfMemory = 75 { needed_mb: u64, available_mb: u64 },
     /// No build of the worker is there.
-    WorkerMissing { path: String },
+    WorkerMissing = 76 { path: String },
     /// The worker ended without a word, again and again.
-    WorkerCrashed { attempts: u32, reason: String },
+    WorkerCrashed = 77 { attempts: u32, reason: String },
     /// The worker is of another version.
-    WorkerMismatch { path: String },
+    WorkerMismatch = 78 { path: String },
     /// No driver or no such device.
-    DeviceUnavailable { device: String, reason: String },
+    DeviceUnavailable = 79 { device: String, reason: String },
     /// Training met a loss that is no number.
-    LossNotFinite { style: String, step: u32, kept_step: u32 },
+    LossNotFinite = 80 { style: String, step: u32, kept_step: u32 },
     /// The preflight speaks against it.
-    TrainingNotPossible { style: String, problems: Vec<String> },
+    TrainingNotPossible = 81 { style: String, problems: Vec<String> },
     /// No such job.
-    JobUnknown { job: i64 },
+    JobUnknown = 82 { job: i64 },
     /// It has ended already.
-    JobEnded { job: i64, status: String },
+    JobEnded = 83 { job: i64, status: String },
     /// No such generation.
-    GenerationUnknown { generation: i64 },
+    GenerationUnknown = 84 { generation: i64 },
     /// A request that cannot be carried out.
-    RequestInvalid { reason: String },
+    RequestInvalid = 85 { reason: String },
     /// The person ended it.
-    Cancelled {},
+    Cancelled = 100 {},
     /// A defect; the log has the rest.
-    Internal { reason: String },
+    Internal = 1 { reason: String },
+}
+
+impl Refusal {
+    /// Every refusal by the code that JSON has, with what a command ends with that meets it, in that order.
+    pub fn exit_codes() -> Vec<(String, u8)> {
+        let mut codes: Vec<_> = Self::EXITS
+            .iter()
+            .map(|(name, exit)| (snake_case(name), *exit))
+            .collect();
+        codes.sort_unstable_by_key(|(_, exit)| *exit);
+        codes
+    }
+}
+
+/// `ArtworkTooSmall` as serde writes it: `artwork_too_small`.
+pub(crate) fn snake_case(name: &str) -> String {
+    let mut out = String::new();
+    for (i, c) in name.char_indices() {
+        if c.is_ascii_uppercase() && i > 0 {
+            out.push('_');
+        }
+        out.push(c.to_ascii_lowercase());
+    }
+    out
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn every_kind_of_refusal_ends_a_command_in_its_own_way() {
+        let codes = Refusal::exit_codes();
+        assert_eq!(codes.len(), Refusal::ALL.len());
+        for pair in codes.windows(2) {
+            assert!(
+                pair[0].1 < pair[1].1,
+                "{} and {} have the same number",
+                pair[0].0,
+                pair[1].0
+            );
+        }
+        assert!(codes.iter().all(|(_, exit)| (1..126).contains(exit) && *exit != 2));
+        assert_eq!(codes[0], ("internal".to_owned(), 1));
+        assert_eq!(Refusal::Cancelled {}.exit_code(), 100);
+    }
 
     #[test]
     fn a_refusal_crosses_json_as_code_and_details() {

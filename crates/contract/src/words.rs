@@ -108,17 +108,7 @@ fn plain(value: &Value) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn snake_case(name: &str) -> String {
-        let mut out = String::new();
-        for (i, c) in name.char_indices() {
-            if c.is_ascii_uppercase() && i > 0 {
-                out.push('_');
-            }
-            out.push(c.to_ascii_lowercase());
-        }
-        out
-    }
+    use crate::refusals::snake_case;
 
     fn parameters(pattern: &str) -> Vec<&str> {
         let mut names: Vec<_> = pattern
