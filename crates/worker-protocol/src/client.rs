@@ -117,6 +117,9 @@ impl Worker {
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
             .kill_on_drop(true);
+        // A Ctrl-C in the terminal goes to the whole group; what the worker does then is the studio's to say.
+        #[cfg(unix)]
+        command.process_group(0);
         let mut child = command.spawn().map_err(not_started)?;
         let pipe_missing = || not_started(std::io::Error::other("a pipe is missing"));
         let stdin = child.stdin.take().ok_or_else(pipe_missing)?;
