@@ -5,13 +5,16 @@
 
 pub mod adapter;
 pub mod config;
+pub mod device;
 pub mod error;
 pub mod generate;
 pub mod layers;
 pub mod lora;
+pub mod measure;
 pub mod model;
 pub mod noise;
 pub mod ops;
+pub mod probe;
 pub mod samplers;
 pub mod schedule;
 pub mod text_encoder;

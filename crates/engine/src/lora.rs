@@ -16,7 +16,6 @@ pub use write::{LoraLayer, write};
 use crate::adapter::AdapterSlot;
 use crate::error::{EngineError, Result};
 use crate::model::{Architecture, Model};
-use crate::train::AdaptedPart;
 use crate::weights::SafeTensors;
 use naming::{Names, Piece};
 

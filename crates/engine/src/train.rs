@@ -10,6 +10,7 @@ mod checkpoint;
 mod data;
 mod health;
 mod loss;
+mod measure;
 mod optimizer;
 mod pictures;
 mod preflight;
@@ -24,6 +25,7 @@ use candle_core::{D, DType, Tensor};
 
 pub use adapters::AdaptedPart;
 pub(crate) use checkpoint::write_whole;
+pub use measure::measured_step;
 pub use preflight::preflight;
 pub use request::{
     Control, Health, Preflight, TrainEvent, TrainPhase, TrainProgress, TrainRequest, TrainSettings, Trained,
