@@ -1,0 +1,62 @@
+//! What this build and its device are, in the words of the protocol.
+
+use atelier_engine::device::{self, Opened};
+use atelier_worker_protocol::{Backend, DeviceFacts};
+use sysinfo::{CpuRefreshKind, MemoryRefreshKind, RefreshKind, System};
+
+/// What this build computes on.
+pub(crate) fn backend() -> Backend {
+    match device::backend() {
+        device::Backend::Cpu => Backend::Cpu,
+        device::Backend::Cuda => Backend::Cuda,
+        device::Backend::Metal => Backend::Metal,
+    }
+}
+
+/// Name and memory of the device; those of the machine where it has none of its own.
+pub(crate) fn facts(opened: &Opened) -> DeviceFacts {
+    let wanted = RefreshKind::nothing()
+        .with_cpu(CpuRefreshKind::nothing())
+        .with_memory(MemoryRefreshKind::nothing().with_ram());
+    let machine = System::new_with_specifics(wanted).ok();
+    let processor = machine.as_ref().and_then(|machine| machine.cpus().first());
+    let brand = processor.map(|processor| processor.brand().trim().to_owned());
+    DeviceFacts {
+        name: opened.name.clone().or(brand).unwrap_or_else(|| "processor".to_owned()),
+        memory_bytes: opened.memory_bytes.or(machine.map(|machine| machine.total_memory())),
+    }
+}
+
+/// Memory in bytes that a job may take now, on top of what the process has; `None` where the system does not say.
+pub(crate) fn memory_available(device: &candle_core::Device) -> Option<u64> {
+    device::free_memory(device).or_else(|| {
+        let only_memory = RefreshKind::nothing().with_memory(MemoryRefreshKind::nothing().with_ram());
+        let machine = System::new_with_specifics(only_memory).ok()?;
+        Some(machine.available_memory())
+    })
+}
+
+/// Most memory in bytes that this process ever had.
+#[cfg(unix)]
+pub(crate) fn peak_memory() -> u64 {
+    #[expect(unsafe_code, reason = "a system call that fills a struct of plain numbers")]
+    // SAFETY: all zeros is a valid `rusage`, and the call only writes into it.
+    let usage = unsafe {
+        let mut usage: libc::rusage = std::mem::zeroed();
+        libc::getrusage(libc::RUSAGE_SELF, &mut usage);
+        usage
+    };
+    // Linux counts kibibytes, macOS bytes.
+    let unit = if cfg!(target_os = "macos") { 1 } else { 1024 };
+    usage.ru_maxrss.unsigned_abs() * unit
+}
+
+/// Memory in bytes that this process has now: this system does not say what it had.
+#[cfg(not(unix))]
+pub(crate) fn peak_memory() -> u64 {
+    let own = sysinfo::get_current_pid().ok();
+    let system = System::new_all().ok();
+    own.zip(system)
+        .and_then(|(pid, system)| system.process(pid).map(sysinfo::Process::memory))
+        .unwrap_or_default()
+}

@@ -1,0 +1,157 @@
+//! A style from pictures.
+
+use std::time::Instant;
+
+use atelier_engine::Result;
+use atelier_engine::train::{self, Control, TrainEvent, TrainPhase, TrainProgress, TrainRequest};
+use atelier_worker_protocol::{
+    Event, Health, Outcome, Phase, Preflight, Preview, Progress, Train, TrainSettings, Trained, TrainingPicture,
+};
+
+use crate::device;
+use crate::generate::pixels;
+use crate::jobs::Order;
+use crate::models::Models;
+
+/// Steps whose mean is the final loss.
+const FINAL_STEPS: usize = 50;
+
+pub(crate) fn run(task: Train, models: &mut Models, order: &Order<'_>) -> Result<Outcome> {
+    let began = Instant::now();
+    let model = models.load(&task.model, task.dtype, order)?;
+    let request = request(task, models);
+    let mut curve = Curve::default();
+    let trained = train::train(&model, &request, &mut |event| {
+        tell(event, &mut curve, order);
+        match (order.wishes.stops(), order.wishes.pauses()) {
+            (true, _) => Control::Cancel,
+            (false, true) => Control::Pause,
+            (false, false) => Control::Continue,
+        }
+    });
+    model.clear_adapters();
+    let trained = trained?;
+    let last = &trained.losses[trained.losses.len().saturating_sub(FINAL_STEPS)..];
+    Ok(Outcome::Trained(Trained {
+        output: trained.output,
+        steps: trained.steps,
+        resumed_at: trained.resumed_at,
+        final_loss: last.iter().sum::<f64>() / last.len().max(1) as f64,
+        seconds: began.elapsed().as_secs_f64(),
+        peak_memory_bytes: device::peak_memory(),
+        health: Health {
+            problems: trained.health.problems,
+            layers: trained.health.layers,
+            picture_difference: trained.health.picture_difference,
+        },
+    }))
+}
+
+pub(crate) fn preflight(task: Train, models: &mut Models, order: &Order<'_>) -> Result<Outcome> {
+    let model = models.load(&task.model, task.dtype, order)?;
+    let told = train::preflight(&model, &request(task, models))?;
+    Ok(Outcome::Preflight(Preflight {
+        memory_bytes: told.memory_bytes,
+        memory_available_bytes: told.memory_available_bytes,
+        seconds: told.seconds,
+        recompute: told.recompute,
+        adapters: told.adapters,
+        buckets: told.buckets,
+        problems: told.problems,
+        warnings: told.warnings,
+    }))
+}
+
+fn request(task: Train, models: &Models) -> TrainRequest {
+    TrainRequest {
+        trigger: task.trigger,
+        pictures: task.pictures.into_iter().map(picture).collect(),
+        folder: task.folder,
+        output: task.output,
+        metadata: task.metadata,
+        resume: task.resume,
+        memory_available_bytes: device::memory_available(models.device()),
+        settings: settings(task.settings),
+    }
+}
+
+fn picture(picture: TrainingPicture) -> train::TrainingPicture {
+    train::TrainingPicture {
+        path: picture.path,
+        crop: picture.crop,
+        quarter_turns: picture.quarter_turns,
+        tags: picture.tags,
+    }
+}
+
+fn settings(settings: TrainSettings) -> train::TrainSettings {
+    train::TrainSettings {
+        steps: settings.steps,
+        rank: settings.rank,
+        alpha: settings.alpha,
+        learning_rate: settings.learning_rate,
+        warmup_steps: settings.warmup_steps,
+        weight_decay: settings.weight_decay,
+        batch: settings.batch,
+        accumulation: settings.accumulation,
+        min_snr_gamma: settings.min_snr_gamma,
+        caption_dropout: settings.caption_dropout,
+        feed_forward: settings.feed_forward,
+        convolutions: settings.convolutions,
+        text_encoder: settings.text_encoder,
+        flip: settings.flip,
+        resolution: settings.resolution,
+        recompute: settings.recompute,
+        checkpoint_every: settings.checkpoint_every,
+        sample_every: settings.sample_every,
+        samples: settings.samples,
+        seed: settings.seed,
+    }
+}
+
+/// Losses since progress was last said: a message carries their mean.
+#[derive(Default)]
+struct Curve {
+    sum: f64,
+    count: u32,
+}
+
+fn tell(event: TrainEvent, curve: &mut Curve, order: &Order<'_>) {
+    match event {
+        TrainEvent::Progress(progress) => {
+            if order.voice.progress(order.job, said(progress, curve)) {
+                *curve = Curve::default();
+            }
+        }
+        TrainEvent::Sample { step, index, picture } => order.voice.say(&Event::Preview {
+            job: order.job,
+            preview: Preview {
+                step,
+                index,
+                pixels: pixels(picture),
+            },
+        }),
+        TrainEvent::Checkpoint { step } => tracing::info!(step, "checkpoint"),
+    }
+}
+
+fn said(progress: TrainProgress, curve: &mut Curve) -> Progress {
+    let loss = progress.loss.map(|loss| {
+        curve.sum += loss;
+        curve.count += 1;
+        curve.sum / f64::from(curve.count)
+    });
+    Progress {
+        phase: match progress.phase {
+            TrainPhase::Encoding => Phase::Encoding,
+            TrainPhase::Training => Phase::Training,
+            TrainPhase::Sampling => Phase::Sampling,
+            TrainPhase::Checking => Phase::Checking,
+        },
+        step: progress.step,
+        steps: progress.steps,
+        loss,
+        learning_rate: progress.learning_rate,
+        seconds_left: progress.seconds_left,
+    }
+}

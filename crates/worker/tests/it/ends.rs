@@ -1,0 +1,97 @@
+//! However a worker ends, it is known how; and it never outlives who started it.
+
+use std::io::{BufRead, BufReader, Write};
+use std::process::{Command, Stdio};
+use std::time::Duration;
+
+use atelier_worker_protocol::client::{ClientError, Worker};
+use atelier_worker_protocol::{JobId, Request, Task, framing};
+
+use crate::work::{event, generate, program, worker};
+
+const DEADLINE: Duration = Duration::from_secs(10);
+
+/// Waits until a process is gone or a zombie that its new parent will collect.
+async fn gone(pid: u32) {
+    let gone = async {
+        loop {
+            let status = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+            if status.is_empty() || status.contains(") Z ") {
+                return;
+            }
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    };
+    tokio::time::timeout(DEADLINE, gone).await.expect("it ends");
+}
+
+#[tokio::test]
+async fn a_killed_worker_is_reported() {
+    let mut worker = worker().await;
+    worker
+        .run(Task::Generate(generate(900)))
+        .await
+        .expect("it takes a task");
+    event(&mut worker).await;
+    let pid = worker.process().expect("it runs");
+    let killed = Command::new("kill").args(["-9", &pid.to_string()]).status();
+    assert!(killed.expect("kill runs").success());
+    let error = loop {
+        match worker.event().await {
+            Ok(_) => {}
+            Err(error) => break error,
+        }
+    };
+    assert!(matches!(error, ClientError::Ended(ending) if ending.signal == Some(9)));
+}
+
+#[tokio::test]
+async fn a_dropped_worker_is_gone() {
+    let mut worker = worker().await;
+    worker
+        .run(Task::Generate(generate(900)))
+        .await
+        .expect("it takes a task");
+    let pid = worker.process().expect("it runs");
+    drop(worker);
+    gone(pid).await;
+}
+
+#[tokio::test]
+async fn a_worker_asked_to_end_ends_well() {
+    let mut worker: Worker = worker().await;
+    worker
+        .run(Task::Generate(generate(900)))
+        .await
+        .expect("it takes a task");
+    event(&mut worker).await;
+    assert_eq!(worker.shut_down().await.code, Some(0));
+}
+
+/// A shell starts the worker, tells its number, and is killed while the worker computes; the pipe to the worker stays open.
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn a_worker_dies_with_its_parent() {
+    let script = format!("'{}' <&0 >/dev/null & echo $!; wait", program().display());
+    let mut shell = Command::new("sh")
+        .args(["-c", &script])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .expect("a shell");
+    let mut line = String::new();
+    BufReader::new(shell.stdout.take().expect("a pipe"))
+        .read_line(&mut line)
+        .expect("a number");
+    let pid = line.trim().parse().expect("a number");
+    let mut to = shell.stdin.take().expect("a pipe");
+    let run = Request::Run {
+        job: JobId(1),
+        task: Box::new(Task::Generate(generate(900))),
+    };
+    framing::write(&mut to, &run).expect("it listens");
+    shell.kill().expect("it is killed");
+    shell.wait().expect("it ends");
+    gone(pid).await;
+    to.flush().ok();
+}

@@ -1,0 +1,6 @@
+//! The worker from outside: the real program, spoken to as the studio does.
+
+mod ends;
+mod probes;
+mod tasks;
+mod work;
