@@ -5,6 +5,7 @@
 
 pub mod artworks;
 pub mod config;
+pub mod demo;
 mod error;
 pub mod generations;
 pub mod hardware;
@@ -19,6 +20,7 @@ pub mod training;
 pub mod worker;
 
 pub use atelier_contract as contract;
+pub use atelier_worker_protocol as protocol;
 pub use config::Config;
 pub use error::Error;
 pub use library::{Access, Library};

@@ -1,5 +1,7 @@
 //! Styles: made by a person, filled with artworks, trained by a job, used to generate.
 
+pub mod exchange;
+
 use atelier_contract::{Refusal, StyleId, Tag, TrainingStatus};
 use serde::Serialize;
 use serde_json::Value;
