@@ -1,3 +1,4 @@
 //! The rules of ARCHITECTURE.md, checked against the code itself.
 
 mod edges;
+mod statuses;

@@ -45,7 +45,6 @@ impl Answer {
     ///
     /// # Panics
     /// When it did not.
-    #[must_use]
     pub fn ok(self) -> Self {
         assert!(self.status.success(), "{}\n{}\n{}", self.status, self.out, self.err);
         self

@@ -1,0 +1,58 @@
+//! Looks into a library from outside: what must hold after anything that may happen to it.
+
+use std::path::Path;
+
+use sqlx::sqlite::{SqliteConnectOptions, SqlitePool};
+use sqlx::{Row, query};
+
+/// A library, opened beside the programs.
+pub(crate) struct Contents {
+    pool: SqlitePool,
+}
+
+impl Contents {
+    pub(crate) async fn open(data: &Path) -> Self {
+        let options = SqliteConnectOptions::new()
+            .filename(data.join("library.db"))
+            .read_only(true);
+        let pool = SqlitePool::connect_with(options).await.expect("the library opens");
+        Self { pool }
+    }
+
+    /// One column of text.
+    pub(crate) async fn column(&self, sql: &'static str) -> Vec<String> {
+        let rows = query(sql).fetch_all(&self.pool).await.expect("a sound database");
+        rows.iter().map(|row| row.get::<String, _>(0)).collect()
+    }
+
+    /// One number.
+    pub(crate) async fn number(&self, sql: &'static str) -> i64 {
+        let row = query(sql).fetch_one(&self.pool).await.expect("a sound database");
+        row.get(0)
+    }
+}
+
+/// Fails unless the database is sound and every picture that a row names is there, whole, and has the content its name says.
+pub(crate) async fn assert_whole(data: &Path) {
+    let contents = Contents::open(data).await;
+    assert_eq!(contents.column("PRAGMA integrity_check").await, ["ok"]);
+    let dangling = query("PRAGMA foreign_key_check").fetch_all(&contents.pool).await;
+    assert!(dangling.expect("a sound database").is_empty());
+    let urls = contents
+        .column(
+            "SELECT image_url FROM artworks
+              UNION ALL SELECT result_url FROM generations WHERE status = 'completed'",
+        )
+        .await;
+    for url in urls {
+        let file = data.join(&url);
+        let picture = image::open(&file).unwrap_or_else(|error| panic!("{url}: {error}"));
+        assert!(picture.width() > 0);
+    }
+    let styles = contents
+        .column("SELECT model_path FROM styles WHERE training_status = 'completed'")
+        .await;
+    for url in styles {
+        assert!(data.join(&url).is_file(), "{url} is missing");
+    }
+}
