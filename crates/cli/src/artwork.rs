@@ -201,10 +201,7 @@ fn import_words(output: Output, style: &Style, report: &ImportReport, readiness:
         lines.push(format!("  {}: {}", tag.path.display(), output.sentence(&tag.refusal)));
     }
     if !report.passed_over.is_empty() {
-        lines.push(format!(
-            "  {} other files were passed over",
-            report.passed_over.len()
-        ));
+        lines.push(format!("  {} other files were passed over", report.passed_over.len()));
     }
     lines.push(readiness_words(output, readiness));
     lines.join("\n")

@@ -1,8 +1,8 @@
 //! `atelier bench`: speed and memory of one part, by the worker.
 
+use atelier_studio::Error;
 use atelier_studio::contract::Refusal;
 use atelier_studio::protocol::{Bench, BenchPart, DType, Measured, Outcome, Task};
-use atelier_studio::Error;
 use clap::ValueEnum;
 use serde_json::Value;
 
@@ -99,7 +99,12 @@ fn native_px(arch: &str) -> u32 {
 
 fn words(measured: &Measured) -> String {
     // Its word in JSON is its name.
-    let word = |value: serde_json::Result<Value>| value.ok().and_then(|v| v.as_str().map(str::to_owned)).unwrap_or_default();
+    let word = |value: serde_json::Result<Value>| {
+        value
+            .ok()
+            .and_then(|v| v.as_str().map(str::to_owned))
+            .unwrap_or_default()
+    };
     format!(
         "{} of {} on {}, {}, {} px, batch {}: {:.4} s (median of {}), at most {:.0} MB",
         word(serde_json::to_value(measured.what)),

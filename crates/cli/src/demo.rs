@@ -54,10 +54,9 @@ pub(crate) async fn run(context: &Context, arguments: Arguments) -> Result<(), E
 fn show(output: Output, progress: &mut Progress, update: &Update) {
     match update {
         Update::Importing { done, of } => progress.show("importing", *done as u64, *of as u64, None),
-        Update::Imported { artist, readiness } => progress.say(&format!(
-            "artworks by {artist}: {}",
-            readiness_words(output, readiness)
-        )),
+        Update::Imported { artist, readiness } => {
+            progress.say(&format!("artworks by {artist}: {}", readiness_words(output, readiness)))
+        }
         Update::Training(update) => style::show_update(output, progress, update),
         Update::Trained => progress.say("trained; now the same prompts and seeds without and with the style"),
         Update::Generating { done, of } => progress.show("painting", *done as u64, *of as u64, None),

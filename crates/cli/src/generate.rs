@@ -3,12 +3,12 @@
 use std::path::PathBuf;
 use std::time::Instant;
 
+use atelier_studio::Error;
 use atelier_studio::contract::{AspectRatio, Refusal, parse_tags};
 use atelier_studio::generations::{self, Finished, Order, Update, sampler_named};
 use atelier_studio::inspect;
 use atelier_studio::picture::provenance::StyleFacts;
 use atelier_studio::worker::Wish;
-use atelier_studio::Error;
 use serde_json::json;
 
 use crate::context::Context;
@@ -133,7 +133,9 @@ pub(crate) fn show_update(output: Output, progress: &mut Progress, update: &Upda
     match update {
         Update::Begins { left_over: false, .. } => {}
         Update::Begins { job, pictures, .. } => {
-            progress.say(&format!("first {pictures} pictures of job {job}, which was not finished"));
+            progress.say(&format!(
+                "first {pictures} pictures of job {job}, which was not finished"
+            ));
         }
         Update::Progress {
             phase,
@@ -146,14 +148,19 @@ pub(crate) fn show_update(output: Output, progress: &mut Progress, update: &Upda
             progress.say(&format!("attempt {attempt} failed: {}", output.sentence(reason)));
         }
         Update::Failed { pictures, reason } => {
-            progress.say(&format!("{pictures} pictures were given up: {}", output.sentence(reason)));
+            progress.say(&format!(
+                "{pictures} pictures were given up: {}",
+                output.sentence(reason)
+            ));
         }
     }
 }
 
 /// How the styles met the model: every picture says so itself.
 fn receipts(pictures: &[Finished]) -> Vec<StyleFacts> {
-    let said = pictures.first().and_then(|picture| inspect::inspect(&picture.path).ok());
+    let said = pictures
+        .first()
+        .and_then(|picture| inspect::inspect(&picture.path).ok());
     said.and_then(|said| said.provenance)
         .map(|provenance| provenance.styles)
         .unwrap_or_default()

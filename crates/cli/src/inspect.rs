@@ -34,12 +34,21 @@ fn words(found: &Inspection) -> String {
         line("prompt", picture.prompt.clone());
         line("negative", picture.negative_prompt.clone());
         line("seed", picture.seed.to_string());
-        line("size", format!("{}×{}, {}", picture.width_px, picture.height_px, picture.aspect));
+        line(
+            "size",
+            format!("{}×{}, {}", picture.width_px, picture.height_px, picture.aspect),
+        );
         line(
             "sampler",
-            format!("{}, {} steps, guidance {}", picture.sampler, picture.steps, picture.guidance),
+            format!(
+                "{}, {} steps, guidance {}",
+                picture.sampler, picture.steps, picture.guidance
+            ),
         );
-        line("model", format!("{} ({})", picture.model.id, picture.model.architecture));
+        line(
+            "model",
+            format!("{} ({})", picture.model.id, picture.model.architecture),
+        );
         for style in &picture.styles {
             let artist = style.artist.as_deref().unwrap_or("an artist who is not named");
             line(

@@ -156,7 +156,8 @@ async fn run(context: &Context, command: Command) -> Result<(), Error> {
 
 /// What `atelier --help` says about how a command ends.
 fn exit_codes() -> String {
-    let mut text = "Exit codes, one for every kind of refusal:\n    0 done\n    2 the command was not understood\n".to_owned();
+    let mut text =
+        "Exit codes, one for every kind of refusal:\n    0 done\n    2 the command was not understood\n".to_owned();
     for (code, exit) in Refusal::exit_codes() {
         text.push_str(&format!("  {exit:>3} {code}\n"));
     }

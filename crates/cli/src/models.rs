@@ -119,9 +119,9 @@ async fn download(context: &Context, id: &str) -> Result<(), Error> {
     };
     let model = models::fetch(&library, &context.config, &mut workshop, id, &mut show).await?;
     drop(progress);
-    context
-        .output
-        .tell(&model, || format!("downloaded {}\n{}", model.id, rows(&[model.clone()])))
+    context.output.tell(&model, || {
+        format!("downloaded {}\n{}", model.id, rows(&[model.clone()]))
+    })
 }
 
 async fn verify(context: &Context, id: Option<&str>) -> Result<(), Error> {

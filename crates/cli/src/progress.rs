@@ -70,11 +70,7 @@ impl Progress {
                     label: label.to_owned(),
                     tenth,
                 });
-                let count = if of > 0 {
-                    format!(" {done}/{of}")
-                } else {
-                    String::new()
-                };
+                let count = if of > 0 { format!(" {done}/{of}") } else { String::new() };
                 let comma = if behind.is_empty() { "" } else { ", " };
                 self.output.note(&format!("{label}{count}{comma}{behind}"));
             }

@@ -1,16 +1,17 @@
 //! `atelier style`: making, looking at, training, taking in and giving away.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use atelier_studio::contract::Refusal;
-use atelier_studio::protocol::{Preflight, Progress as Step};
+use atelier_studio::protocol::{Preflight, Progress as Step, Trained};
 use atelier_studio::styles::exchange::{self, Naming};
-use atelier_studio::styles::{self, STARTER_MODEL, Style};
+use atelier_studio::styles::{self, Readiness, STARTER_MODEL, Style};
 use atelier_studio::training::{self, Choice, Ended, Preset, Update};
 use atelier_studio::worker::Wish;
 use atelier_studio::{Error, tags};
 use clap::{Subcommand, ValueEnum};
-use serde_json::{Value, json};
+use serde::Serialize;
+use serde_json::json;
 
 use crate::artwork::readiness_words;
 use crate::context::Context;
@@ -73,8 +74,8 @@ pub(crate) struct Training {
     /// Rank of the adapters, instead of the preset's
     #[arg(long, value_name = "R")]
     rank: Option<u32>,
-    /// Go on with the paused training
-    #[arg(long, conflicts_with_all = ["restart", "preset", "steps", "rank"])]
+    /// Go on with the paused training, with the settings that it began with
+    #[arg(long, conflicts_with = "restart")]
     resume: bool,
     /// Give up the paused training and start again
     #[arg(long)]
@@ -98,9 +99,9 @@ pub(crate) async fn run(context: &Context, command: Command) -> Result<(), Error
             // A style for a model that is not there could never be trained.
             let model = atelier_studio::models::resolve(&library, &context.config, &mut workshop, &model).await?;
             let style = styles::create(&library, &name, &model.id).await?;
-            context
-                .output
-                .tell(&style, || format!("made “{}” for base model {}", style.name, style.base_model))
+            context.output.tell(&style, || {
+                format!("made “{}” for base model {}", style.name, style.base_model)
+            })
         }
         Command::List => {
             let library = context.read().await?;
@@ -125,11 +126,7 @@ pub(crate) async fn run(context: &Context, command: Command) -> Result<(), Error
         Command::Import { file, name, model } => {
             let library = context.write().await?;
             let mut workshop = context.workshop()?;
-            let wanted = exchange::Wanted {
-                file,
-                name,
-                model,
-            };
+            let wanted = exchange::Wanted { file, name, model };
             let (style, receipt) = exchange::import(&library, &context.config, &mut workshop, &wanted).await?;
             let value = json!({ "style": style, "receipt": receipt });
             context.output.tell(&value, || {
@@ -158,17 +155,33 @@ fn rows(all: &[Style]) -> String {
     )
 }
 
+/// One style for a program: its row, with what belongs to it.
+#[derive(Serialize)]
+struct Shown<'a> {
+    #[serde(flatten)]
+    style: &'a Style,
+    tags: &'a [String],
+    readiness: &'a Readiness,
+}
+
 async fn show(context: &Context, name: &str) -> Result<(), Error> {
     let library = context.read().await?;
     let style = styles::find(&library, name).await?;
     let tags = tags::of_style(&library, style.id).await?;
     let (readiness, output) = (style.readiness(), context.output);
-    let value = json!({ "style": style, "tags": tags, "readiness": readiness });
-    output.tell(&value, || {
+    let shown = Shown {
+        style: &style,
+        tags: &tags,
+        readiness: &readiness,
+    };
+    output.tell(&shown, || {
         let mut lines = vec![
             format!("{} ({})", style.name, style.base_model),
             format!("training    {}", style.training_status),
-            format!("artworks    {} valid, {} not", style.valid_artworks, style.invalid_artworks),
+            format!(
+                "artworks    {} valid, {} not",
+                style.valid_artworks, style.invalid_artworks
+            ),
             format!("            {}", readiness_words(output, &readiness)),
             format!("tags        {}", tags.join(", ")),
             format!("pictures    {}", style.usage_count),
@@ -208,25 +221,52 @@ async fn train(context: &Context, training: &Training) -> Result<(), Error> {
     .await?;
     drop(progress);
     let name = styles::find(&library, &training.name).await?.name;
-    let (value, words) = end_words(&name, &ended)?;
-    output.tell(&value, || words)
+    let (end, words) = end_words(&name, &ended)?;
+    output.tell(&end, || words)
 }
 
-fn end_words(name: &str, ended: &Ended) -> Result<(Value, String), Error> {
+/// The end of a training for a program.
+#[derive(Serialize)]
+#[serde(tag = "ended", rename_all = "lowercase")]
+enum End<'a> {
+    Completed {
+        style: &'a str,
+        file: &'a Path,
+        #[serde(flatten)]
+        trained: &'a Trained,
+    },
+    Paused {
+        style: &'a str,
+        step: u32,
+    },
+}
+
+fn end_words<'a>(name: &'a str, ended: &'a Ended) -> Result<(End<'a>, String), Error> {
     match ended {
         Ended::Completed { trained, lora } => Ok((
-            json!({ "style": name, "ended": "completed", "file": lora, "trained": trained }),
+            End::Completed {
+                style: name,
+                file: lora,
+                trained,
+            },
             format!(
-                "trained “{name}” in {}: {} steps, loss {:.4}, {} layers, health check passed\n{}",
+                "trained “{name}” in {}: {} steps{}, loss {:.4}, {} layers, health check passed\n{}",
                 duration(trained.seconds),
                 trained.steps,
+                trained
+                    .resumed_at
+                    .map(|step| format!(", resumed at {step}"))
+                    .unwrap_or_default(),
                 trained.final_loss,
                 trained.health.layers,
                 lora.display()
             ),
         )),
         Ended::Paused { step } => Ok((
-            json!({ "style": name, "ended": "paused", "step": step }),
+            End::Paused {
+                style: name,
+                step: *step,
+            },
             format!("paused “{name}” after step {step}; go on with `atelier style train \"{name}\" --resume`"),
         )),
         Ended::Cancelled => Err(Refusal::Cancelled {}.into()),
@@ -258,7 +298,12 @@ fn show_step(progress: &mut Progress, step: &Step) {
     let loss = step.loss.map(|loss| format!("loss {loss:.3}"));
     let left = step.seconds_left.map(|seconds| format!("{} left", duration(seconds)));
     let behind: Vec<_> = [left, loss].into_iter().flatten().collect();
-    progress.show_with(phase_name(step.phase), step.step.into(), step.steps.into(), &behind.join(", "));
+    progress.show_with(
+        phase_name(step.phase),
+        step.step.into(),
+        step.steps.into(),
+        &behind.join(", "),
+    );
 }
 
 /// What a training will need, in plain words.
@@ -278,7 +323,11 @@ fn preflight_words(preflight: &Preflight) -> Vec<String> {
         .map(|(width, height, _)| format!("{width}×{height}"))
         .collect();
     let mut lines = vec![
-        format!("{pictures} artworks at {}; {} layers learn", sizes.join(", "), preflight.adapters),
+        format!(
+            "{pictures} artworks at {}; {} layers learn",
+            sizes.join(", "),
+            preflight.adapters
+        ),
         format!(
             "about {} of memory{free}{recompute}; about {}",
             bytes(preflight.memory_bytes),

@@ -220,12 +220,7 @@ struct Job<'a> {
 }
 
 impl Job<'_> {
-    async fn train(
-        self,
-        style: &Style,
-        anew: bool,
-        on_update: &mut (dyn FnMut(Update) + Send),
-    ) -> Result<(), Error> {
+    async fn train(self, style: &Style, anew: bool, on_update: &mut (dyn FnMut(Update) + Send)) -> Result<(), Error> {
         let choice = Choice {
             style: style.name.clone(),
             preset: Preset::Quick,
@@ -255,10 +250,7 @@ impl Job<'_> {
         on_update: &mut (dyn FnMut(Update) + Send),
     ) -> Result<(Vec<Finished>, Vec<Finished>), Error> {
         let (mut without, mut with) = (Vec::new(), Vec::new());
-        for (jobs, styles) in [
-            (&mut without, Vec::new()),
-            (&mut with, vec![(style.name.clone(), 1.0)]),
-        ] {
+        for (jobs, styles) in [(&mut without, Vec::new()), (&mut with, vec![(style.name.clone(), 1.0)])] {
             for (tags, seed) in PROMPTS {
                 let order = Order {
                     styles: styles.clone(),
@@ -276,23 +268,31 @@ impl Job<'_> {
         let (mut now, mut failure) = (None, None);
         on_update(Update::Generating { done: 0, of });
         // All of them are this run's, so that none is left over.
-        generations::run_queue(self.library, self.workshop, None, self.wish, &mut |update| match update {
-            generations::Update::Begins { job, .. } => now = Some(job),
-            generations::Update::Finished(picture) => {
-                finished.extend(now.map(|job| (job, picture)));
-                let ours = without.iter().chain(&with).filter(|job| finished.contains_key(job));
-                on_update(Update::Generating { done: ours.count(), of });
-            }
-            generations::Update::Failed { ref reason, .. } => {
-                failure.get_or_insert(reason.clone());
-                on_update(Update::Generation(update));
-            }
-            other => on_update(Update::Generation(other)),
-        })
+        generations::run_queue(
+            self.library,
+            self.workshop,
+            None,
+            self.wish,
+            &mut |update| match update {
+                generations::Update::Begins { job, .. } => now = Some(job),
+                generations::Update::Finished(picture) => {
+                    finished.extend(now.map(|job| (job, picture)));
+                    let ours = without.iter().chain(&with).filter(|job| finished.contains_key(job));
+                    on_update(Update::Generating { done: ours.count(), of });
+                }
+                generations::Update::Failed { ref reason, .. } => {
+                    failure.get_or_insert(reason.clone());
+                    on_update(Update::Generation(update));
+                }
+                other => on_update(Update::Generation(other)),
+            },
+        )
         .await?;
         let missing = || failure.clone().unwrap_or(Refusal::Cancelled {});
         let mut of_jobs = |jobs: &[JobId]| -> Result<Vec<Finished>, Refusal> {
-            jobs.iter().map(|job| finished.remove(job).ok_or_else(missing)).collect()
+            jobs.iter()
+                .map(|job| finished.remove(job).ok_or_else(missing))
+                .collect()
         };
         Ok((of_jobs(&without)?, of_jobs(&with)?))
     }
@@ -304,7 +304,9 @@ fn receipt(with: &[Finished]) -> Result<StyleFacts, Error> {
         reason: "a picture does not name its style".into(),
     };
     let picture = with.first().ok_or_else(missing)?;
-    let style = inspect(&picture.path)?.provenance.and_then(|said| said.styles.into_iter().next());
+    let style = inspect(&picture.path)?
+        .provenance
+        .and_then(|said| said.styles.into_iter().next());
     Ok(style.ok_or_else(missing)?)
 }
 
@@ -318,7 +320,11 @@ async fn draw(
 ) -> Result<(), Error> {
     let all = artworks::valid(library, style.id).await?;
     let count = all.len();
-    let shown: Vec<_> = all.into_iter().take(ARTWORKS_SHOWN).map(|artwork| artwork.path).collect();
+    let shown: Vec<_> = all
+        .into_iter()
+        .take(ARTWORKS_SHOWN)
+        .map(|artwork| artwork.path)
+        .collect();
     let steps = style_steps(library, &style.name).await?;
     let paths = |row: &[Finished]| row.iter().map(|picture| picture.path.clone()).collect::<Vec<_>>();
     let (without, with) = (paths(without), paths(with));

@@ -83,7 +83,11 @@ fn file_refusal(path: &Path, error: &io::Error) -> Refusal {
     let path = path.display().to_string();
     match error.kind() {
         io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => Refusal::DiskFull { path },
-        io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => Refusal::NotWritable { path },
+        io::ErrorKind::PermissionDenied
+        | io::ErrorKind::ReadOnlyFilesystem
+        | io::ErrorKind::NotADirectory
+        | io::ErrorKind::IsADirectory => Refusal::NotWritable { path },
+        io::ErrorKind::AlreadyExists => Refusal::FileExists { file: path },
         io::ErrorKind::NotFound => Refusal::FileMissing { file: path },
         _ => Refusal::Internal {
             reason: format!("{path}: {error}"),

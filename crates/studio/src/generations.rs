@@ -6,6 +6,9 @@
 mod order;
 mod run;
 
+use std::fs;
+use std::path::Path;
+
 use atelier_contract::{JobId, JobKind, JobStatus, LicenseType, Refusal, StyleId, Tag, TrainingStatus};
 use atelier_worker_protocol::Sampler;
 
@@ -40,9 +43,13 @@ struct Usable {
 ///
 /// # Errors
 /// [`Refusal::StyleUnknown`], [`Refusal::StyleNotTrained`], [`Refusal::StyleInTraining`], [`Refusal::StyleUnhealthy`],
-/// [`Refusal::ModelUnknown`], [`Refusal::NumberOutOfRange`], [`Refusal::RequestInvalid`].
+/// [`Refusal::ModelUnknown`], [`Refusal::NumberOutOfRange`], [`Refusal::RequestInvalid`], and [`Refusal::NotWritable`] or [`Refusal::DiskFull`] for the
+/// folder of copies.
 pub async fn place(library: &Library, config: &Config, workshop: &mut Workshop, order: &Order) -> Result<JobId, Error> {
     order.check()?;
+    if let Some(out) = &order.out {
+        require_writable(out)?;
+    }
     let mut styles = Vec::with_capacity(order.styles.len());
     for (name, strength) in &order.styles {
         styles.push(usable(library, name, *strength).await?);
@@ -194,6 +201,14 @@ async fn usable(library: &Library, name: &str, strength: f64) -> Result<Usable, 
         lora,
         base_model: style.base_model,
     })
+}
+
+/// Makes `folder` and tries it with a file, before there is a picture that could not be put there.
+fn require_writable(folder: &Path) -> Result<(), Error> {
+    fs::create_dir_all(folder).map_err(Error::file(folder))?;
+    let trial = folder.join(format!(".atelier-{:016x}", random_seed()));
+    fs::write(&trial, "the picture comes next").map_err(Error::file(folder))?;
+    fs::remove_file(&trial).map_err(Error::file(folder))
 }
 
 /// 64 random bits. The standard library's hasher takes its keys from the system, and nothing secret depends on a seed.

@@ -70,7 +70,13 @@ impl Sheet {
             }
         }
         for (artwork, i) in self.artworks.iter().zip(0..) {
-            put(&mut paper, artwork, left + i * (artwork_px + GAP_PX), artworks_top, artwork_px);
+            put(
+                &mut paper,
+                artwork,
+                left + i * (artwork_px + GAP_PX),
+                artworks_top,
+                artwork_px,
+            );
         }
         for (column, i) in self.columns.iter().zip(0..) {
             let x = left + i * (CELL_PX + GAP_PX);
@@ -125,7 +131,9 @@ impl Pen {
     /// One line, its upper left corner at `left` and `top`.
     fn write(&self, paper: &mut RgbImage, words: &str, left: u32, top: u32, size_px: f32, ink: Rgb<u8>) {
         for glyph in self.glyphs(words, left as f32, top as f32, size_px) {
-            let Some(outline) = self.0.outline_glyph(glyph) else { continue };
+            let Some(outline) = self.0.outline_glyph(glyph) else {
+                continue;
+            };
             let bounds = outline.px_bounds();
             outline.draw(|x, y, covered| {
                 let (x, y) = (bounds.min.x + x as f32, bounds.min.y + y as f32);
@@ -210,6 +218,9 @@ mod tests {
     fn a_prompt_is_broken_between_its_words() {
         let pen = Pen::plain();
         let lines = pen.wrap("castle, blue, one, snowfield, night, moon", 256.0, 19.0);
-        assert!(lines.len() == 2 && lines.iter().all(|line| pen.width(line, 19.0) <= 256.0), "{lines:?}");
+        assert!(
+            lines.len() == 2 && lines.iter().all(|line| pen.width(line, 19.0) <= 256.0),
+            "{lines:?}"
+        );
     }
 }

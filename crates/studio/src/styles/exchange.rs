@@ -173,10 +173,13 @@ fn renamed<'a>(tensors: &SafeTensors<'a>, naming: Naming) -> Result<BTreeMap<Str
                 renamed.insert(format!("{}.{end}", peft_layer(layer).ok_or_else(unknown)?), tensor);
             }
             Naming::Kohya => {
-                let (layer, end) = [(".lora_A.weight", "lora_down.weight"), (".lora_B.weight", "lora_up.weight")]
-                    .iter()
-                    .find_map(|(peft, kohya)| Some((name.strip_suffix(peft)?, *kohya)))
-                    .ok_or_else(unknown)?;
+                let (layer, end) = [
+                    (".lora_A.weight", "lora_down.weight"),
+                    (".lora_B.weight", "lora_up.weight"),
+                ]
+                .iter()
+                .find_map(|(peft, kohya)| Some((name.strip_suffix(peft)?, *kohya)))
+                .ok_or_else(unknown)?;
                 let layer = kohya_layer(layer).ok_or_else(unknown)?;
                 if end == "lora_down.weight" {
                     // Without it readers take the rank, which is what this says to those that want it said.
@@ -220,7 +223,11 @@ fn numbers(dtype: Dtype, data: &[u8]) -> Option<Vec<f32>> {
     let pairs = |read: fn([u8; 2]) -> f32| data.chunks_exact(2).map(|pair| read([pair[0], pair[1]])).collect();
     if dtype == Dtype::F32 {
         let fours = data.chunks_exact(4);
-        Some(fours.map(|four| f32::from_le_bytes([four[0], four[1], four[2], four[3]])).collect())
+        Some(
+            fours
+                .map(|four| f32::from_le_bytes([four[0], four[1], four[2], four[3]]))
+                .collect(),
+        )
     } else if dtype == Dtype::F16 {
         Some(pairs(|pair| f16::from_le_bytes(pair).to_f32()))
     } else if dtype == Dtype::BF16 {
@@ -268,8 +275,29 @@ const WORDS: [&str; 25] = [
 ];
 /// Names without an underscore: anything else is none that diffusers has.
 const SIMPLE: [&str; 23] = [
-    "attentions", "resnets", "downsamplers", "upsamplers", "attn1", "attn2", "ff", "net", "proj", "conv", "conv1", "conv2",
-    "norm", "norm1", "norm2", "norm3", "encoder", "layers", "mlp", "fc1", "fc2", "embeddings", "conditioning",
+    "attentions",
+    "resnets",
+    "downsamplers",
+    "upsamplers",
+    "attn1",
+    "attn2",
+    "ff",
+    "net",
+    "proj",
+    "conv",
+    "conv1",
+    "conv2",
+    "norm",
+    "norm1",
+    "norm2",
+    "norm3",
+    "encoder",
+    "layers",
+    "mlp",
+    "fc1",
+    "fc2",
+    "embeddings",
+    "conditioning",
 ];
 
 /// `lora_unet_mid_block_attentions_0_…_to_q` as `unet.mid_block.attentions.0.….to_q`.
