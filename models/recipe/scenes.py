@@ -5,7 +5,9 @@ words that go together, `draw_scene` draws them at any size, `caption` orders th
 tags and size always give the same picture. Lengths are shares of the shorter side of the picture.
 """
 
+import argparse
 import math
+import multiprocessing
 
 import numpy as np
 from PIL import Image, ImageDraw
@@ -535,3 +537,24 @@ def scene_of(tags):
             raise ValueError(f"no such tag: {tag}")
         scene[group] = scene.get("extra", ()) + (tag,) if group == "extra" else tag
     return scene
+
+
+def bank_picture(seed):
+    """One plain scene, uint8 `[128, 128, 3]`."""
+    return np.asarray(draw_scene(sample_scene(np.random.default_rng([seed, 5])), seed))
+
+
+def main():
+    """Writes a bank of plain scenes as one uint8 array `[count, 128, 128, 3]`."""
+    parser = argparse.ArgumentParser(description=main.__doc__)
+    parser.add_argument("--out", required=True)
+    parser.add_argument("--count", type=int, default=2500)
+    parser.add_argument("--first-seed", type=int, default=1_000_000)
+    arguments = parser.parse_args()
+    seeds = range(arguments.first_seed, arguments.first_seed + arguments.count)
+    with multiprocessing.Pool(2) as pool:
+        np.save(arguments.out, np.stack(pool.map(bank_picture, seeds, chunksize=50)))
+
+
+if __name__ == "__main__":
+    main()

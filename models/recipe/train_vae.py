@@ -155,14 +155,19 @@ def finish(vae, images):
 
 
 def main():
-    """Trains for a number of minutes; run again with the same folder to resume."""
+    """Trains for a number of minutes and writes the finished VAE to `vae/`; run again with the same folder to resume."""
     parser = argparse.ArgumentParser(description=main.__doc__)
     parser.add_argument("--work", required=True, help="folder of checkpoints")
     parser.add_argument("--pictures", nargs="+", required=True, help="uint8 arrays [n, h, w, 3]")
     parser.add_argument("--minutes", type=float, default=12)
     parser.add_argument("--batch", type=int, default=16)
     parser.add_argument("--processes", type=int, default=2)
-    parallel.run(worker, parser.parse_args(), parser.parse_args().processes)
+    arguments = parser.parse_args()
+    parallel.run(worker, arguments, arguments.processes)
+    # The first bank is that of plain scenes.
+    plain = np.array(np.load(arguments.pictures[0], mmap_mode="r")[:256])
+    vae = finish(load(arguments.work), torch.from_numpy(plain).permute(0, 3, 1, 2).float() / 127.5 - 1)
+    vae.save_pretrained(os.path.join(arguments.work, "vae"))
 
 
 if __name__ == "__main__":
