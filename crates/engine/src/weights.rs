@@ -124,7 +124,10 @@ impl Weights {
     pub fn tensor(&self, name: &str, shape: &[usize]) -> Result<Tensor> {
         let name = self.full(name);
         let (files, names) = match &*self.source {
-            Source::Random => return Ok(random(&name, shape, &self.device, self.dtype)?),
+            Source::Random => {
+                crate::ops::go_on()?;
+                return Ok(random(&name, shape, &self.device, self.dtype)?);
+            }
             Source::Files { files, names, .. } => (files, names),
         };
         let missing = || EngineError::invalid(files[0].path(), format!("the tensor {name} is missing"));

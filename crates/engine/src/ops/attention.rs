@@ -7,7 +7,7 @@ use rayon::prelude::*;
 
 use super::cpu::{elements, exp, runs_here};
 use super::gradient::with_gradient;
-use super::interrupt::go_on;
+use super::interrupt::{go_on, watch};
 use super::matmul::{Matrix, Threads, product};
 
 /// Queries of one tile: with 4,096 keys its scores take 1 MiB.
@@ -105,6 +105,7 @@ impl Shape {
 
     fn forward(&self, q: &Tensor, k: &Tensor, v: &Tensor) -> Result<Tensor> {
         let (qs, ks, vs) = (elements(q)?, elements(k)?, elements(v)?);
+        let stopped = watch();
         let heads: Vec<Vec<f32>> = (0..self.batch * self.heads)
             .into_par_iter()
             .map(|task| {
@@ -113,6 +114,9 @@ impl Shape {
                 let mut scores = vec![0f32; TILE.min(self.queries) * self.keys];
                 let mut out = vec![0f32; self.queries * self.width];
                 for first in (0..self.queries).step_by(TILE) {
+                    if stopped() {
+                        break;
+                    }
                     let rows = TILE.min(self.queries - first);
                     let scores = &mut scores[..rows * self.keys];
                     self.weights(q, k, first, rows, scores);
@@ -124,19 +128,22 @@ impl Shape {
                 out
             })
             .collect();
+        go_on()?;
         Tensor::from_vec(self.join(&heads, self.queries), q.shape(), q.device())
     }
 
     fn backward(&self, q: &Tensor, k: &Tensor, v: &Tensor, gradient: &Tensor) -> Result<[Tensor; 3]> {
         let (qs, ks, vs, gs) = (elements(q)?, elements(k)?, elements(v)?, elements(gradient)?);
+        let stopped = watch();
         let heads: Vec<[Vec<f32>; 3]> = (0..self.batch * self.heads)
             .into_par_iter()
             .map(|task| {
                 let (q, g) = (self.head(&qs, self.queries, task), self.head(&gs, self.queries, task));
                 let (k, v) = (self.head(&ks, self.keys, task), self.head(&vs, self.keys, task));
-                self.backward_of_head(q, k, v, g)
+                self.backward_of_head(q, k, v, g, &stopped)
             })
             .collect();
+        go_on()?;
         let mut parts: [Vec<Vec<f32>>; 3] = Default::default();
         for head in heads {
             for (part, gradient) in parts.iter_mut().zip(head) {
@@ -151,7 +158,15 @@ impl Shape {
         ])
     }
 
-    fn backward_of_head(&self, q: &[f32], k: &[f32], v: &[f32], g: &[f32]) -> [Vec<f32>; 3] {
+    /// What it returns once it is `stopped` means nothing.
+    fn backward_of_head(
+        &self,
+        q: &[f32],
+        k: &[f32],
+        v: &[f32],
+        g: &[f32],
+        stopped: &impl Fn() -> bool,
+    ) -> [Vec<f32>; 3] {
         let (stride, width, keys) = (self.stride(), self.width, self.keys);
         let mut to_q = vec![0f32; self.queries * width];
         let mut to_k = vec![0f32; keys * width];
@@ -159,6 +174,9 @@ impl Shape {
         let tile = TILE.min(self.queries) * keys;
         let (mut weights, mut slopes) = (vec![0f32; tile], vec![0f32; tile]);
         for first in (0..self.queries).step_by(TILE) {
+            if stopped() {
+                break;
+            }
             let rows = TILE.min(self.queries - first);
             let (weights, slopes) = (&mut weights[..rows * keys], &mut slopes[..rows * keys]);
             self.weights(q, k, first, rows, weights);

@@ -8,7 +8,7 @@ use rayon::prelude::*;
 
 use super::cpu::{elements, runs_here};
 use super::gradient::with_gradient;
-use super::interrupt::go_on;
+use super::interrupt::{go_on, watch};
 use super::matmul::{Matrix, Threads, product};
 
 /// Size of one band of unfolded pixels, in elements (4 MiB).
@@ -246,6 +246,7 @@ fn forward(x: &Tensor, weight: &Tensor, bias: Option<&Tensor>, by: Convolution) 
         // Bands of one picture interleave in the output (each covers some rows of every channel), so each is made apart and copied in.
         let wave = rayon::current_num_threads();
         for some in bands.chunks(wave) {
+            go_on()?;
             let made: Vec<_> = some
                 .par_iter()
                 .map(|&(b, first)| {
@@ -301,6 +302,7 @@ fn to_input(x: &Tensor, weight: &Tensor, gradient: &Tensor, by: Convolution) -> 
         |b: usize| &gradients[b * shape.outputs * shape.out_pixels()..][..shape.outputs * shape.out_pixels()];
     let taps_of_channel = shape.kernel * shape.kernel;
     let together = (BAND_ELEMENTS / (taps_of_channel * shape.out_pixels())).clamp(1, shape.channels.div_ceil(2));
+    let stopped = watch();
     output
         .par_chunks_mut(shape.channels * shape.pixels())
         .enumerate()
@@ -310,6 +312,9 @@ fn to_input(x: &Tensor, weight: &Tensor, gradient: &Tensor, by: Convolution) -> 
                 .par_chunks_mut(together * shape.pixels())
                 .enumerate()
                 .for_each(|(group, channels)| {
+                    if stopped() {
+                        return;
+                    }
                     let taps = channels.len() / shape.pixels() * taps_of_channel;
                     let kernel =
                         Matrix::rows(&weights[group * together * taps_of_channel..], shape.taps()).transposed();
@@ -341,6 +346,7 @@ fn to_input(x: &Tensor, weight: &Tensor, gradient: &Tensor, by: Convolution) -> 
                     }
                 });
         });
+    go_on()?;
     Tensor::from_vec(output, x.shape(), x.device())
 }
 
@@ -379,6 +385,7 @@ fn to_weight(x: &Tensor, weight: &Tensor, gradient: &Tensor, by: Convolution) ->
     let mut columns = Vec::new();
     for b in 0..shape.batch {
         for first in (0..shape.out_height).step_by(shape.band_rows()) {
+            go_on()?;
             let rows = first..(first + shape.band_rows()).min(shape.out_height);
             let width = rows.len() * shape.out_width;
             columns.resize(shape.taps() * width, 0.0);

@@ -11,7 +11,7 @@ thread_local! {
 }
 
 /// Runs `f`. Once `stop` is set, the next operator that this thread reaches inside it fails, so that `f` ends within the time that one
-/// operator takes. What `f` then returns is an error without a meaning of its own: whoever set `stop` knows why.
+/// operator takes; those that can take a second ask on their way, too. What `f` then returns is an error without a meaning of its own: whoever set `stop` knows why.
 pub fn interruptible<T>(stop: &Arc<AtomicBool>, f: impl FnOnce() -> T) -> T {
     /// Restores what was there before when `f` is left, by a panic too.
     struct Before(Option<Arc<AtomicBool>>);
@@ -26,11 +26,16 @@ pub fn interruptible<T>(stop: &Arc<AtomicBool>, f: impl FnOnce() -> T) -> T {
 
 /// Fails when this thread is to break off. Every operator that can take long asks.
 pub(crate) fn go_on() -> Result<()> {
-    let stopped = STOP.with_borrow(|stop| stop.as_ref().is_some_and(|stop| stop.load(Ordering::Relaxed)));
-    if stopped {
+    if watch()() {
         candle_core::bail!("interrupted");
     }
     Ok(())
+}
+
+/// Tells whether this thread is to break off, to the helpers of an operator that works on several threads at once.
+pub(super) fn watch() -> impl Fn() -> bool + Sync {
+    let stop = STOP.with_borrow(Clone::clone);
+    move || stop.as_ref().is_some_and(|stop| stop.load(Ordering::Relaxed))
 }
 
 #[cfg(test)]

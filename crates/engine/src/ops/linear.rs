@@ -7,6 +7,11 @@ use super::gradient::with_gradient;
 use super::interrupt::go_on;
 use super::matmul::{Matrix, Threads, product};
 
+/// Multiplications between two looks at whether to go on: some tenths of a second on two cores.
+const PRODUCT_MULTIPLICATIONS: usize = 1 << 33;
+/// And never so few rows that fetching the weight outweighs them.
+const ROWS_MIN: usize = 256;
+
 /// x·Wᵀ + b: x `[…, in]`, weight `[out, in]`, bias `[out]` → `[…, out]`.
 ///
 /// # Errors
@@ -105,16 +110,23 @@ fn multiply(x: &Tensor, weight: &Tensor, side: Side, bias: Option<&Tensor>) -> R
         matrix.transposed()
     };
     let x_elements = elements(&x)?;
-    let shape_of_product = (count, outside, inside);
-    product(
-        shape_of_product,
-        Matrix::rows(&x_elements, inside),
-        matrix,
-        &mut output,
-        outside,
-        1.0,
-        bias.is_some(),
-        Threads::All,
-    );
+    let together = PRODUCT_MULTIPLICATIONS / (inside * outside).max(1);
+    let together = together.max(ROWS_MIN);
+    let parts = x_elements
+        .chunks(together * inside)
+        .zip(output.chunks_mut(together * outside));
+    for (x, out) in parts {
+        go_on()?;
+        product(
+            (x.len() / inside, outside, inside),
+            Matrix::rows(x, inside),
+            matrix,
+            out,
+            outside,
+            1.0,
+            bias.is_some(),
+            Threads::All,
+        );
+    }
     Tensor::from_vec(output, shape, x.device())
 }
