@@ -19,6 +19,7 @@ mod result;
 #[cfg(test)]
 mod tests;
 
+use std::ops::ControlFlow;
 use std::time::Instant;
 
 use candle_core::{D, DType, Tensor};
@@ -232,7 +233,22 @@ impl<'a> Training<'a> {
         for (i, (prompt, seed)) in samples.iter().enumerate() {
             self.report_sampling(i, observe)?;
             let prompt = self.request.with_trigger(std::iter::once(prompt.as_str()));
-            let picture = result::sample(self.model, self.request, &prompt, *seed, result::SAMPLE_STEPS)?;
+            let mut answer = Control::Continue;
+            let made = result::sample(
+                self.model,
+                self.request,
+                (&prompt, *seed),
+                result::SAMPLE_STEPS,
+                &mut || {
+                    answer = observe(sampling(i, samples.len()));
+                    match answer {
+                        Control::Continue => ControlFlow::Continue(()),
+                        Control::Pause | Control::Cancel => ControlFlow::Break(()),
+                    }
+                },
+            );
+            self.answer(answer, observe)?;
+            let picture = made?;
             let answer = observe(TrainEvent::Sample {
                 step: self.step,
                 index: i as u32,
@@ -244,13 +260,13 @@ impl<'a> Training<'a> {
     }
 
     fn report_sampling(&self, done: usize, observe: &mut dyn FnMut(TrainEvent) -> Control) -> Result<()> {
-        let answer = observe(progress(
-            TrainPhase::Sampling,
-            done as u32,
-            self.request.settings.samples.len() as u32,
-        ));
+        let answer = observe(sampling(done, self.request.settings.samples.len()));
         self.answer(answer, observe)
     }
+}
+
+fn sampling(done: usize, samples: usize) -> TrainEvent {
+    progress(TrainPhase::Sampling, done as u32, samples as u32)
 }
 
 fn progress(phase: TrainPhase, step: u32, steps: u32) -> TrainEvent {

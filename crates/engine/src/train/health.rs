@@ -1,5 +1,7 @@
 //! Whether a finished style does anything, and nothing bad: read back from its file, as every other program would.
 
+use std::ops::ControlFlow;
+
 use image::RgbImage;
 
 use super::request::{Health, TrainRequest};
@@ -33,7 +35,11 @@ pub(super) fn check(model: &Model, request: &TrainRequest, layers: u32) -> Resul
         .first()
         .map(|picture| request.caption(picture))
         .unwrap_or_default();
-    let without = result::sample(model, request, &prompt, SEED, result::HEALTH_STEPS)?;
+    let sample = || {
+        let (what, steps) = ((prompt.as_str(), SEED), result::HEALTH_STEPS);
+        result::sample(model, request, what, steps, &mut || ControlFlow::Continue(()))
+    };
+    let without = sample()?;
     let receipt = file.apply(model, 1.0);
     let with = receipt.and_then(|receipt| {
         if receipt.layers_matched != receipt.layers || receipt.layers != layers as usize {
@@ -42,7 +48,7 @@ pub(super) fn check(model: &Model, request: &TrainRequest, layers: u32) -> Resul
                 "{matched} of {layers} trained layers are found again in the finished file"
             ));
         }
-        result::sample(model, request, &prompt, SEED, result::HEALTH_STEPS)
+        sample()
     });
     model.clear_adapters();
     let picture_difference = difference(&without, &with?);

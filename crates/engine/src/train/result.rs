@@ -20,8 +20,14 @@ pub(super) const SAMPLE_STEPS: usize = 15;
 pub(super) const HEALTH_STEPS: usize = 5;
 const SAMPLE_GUIDANCE: f64 = 6.0;
 
-/// A picture of `prompt` from `seed`, at the size of the training, of the model as it is now.
-pub(super) fn sample(model: &Model, request: &TrainRequest, prompt: &str, seed: u64, steps: usize) -> Result<RgbImage> {
+/// A picture of `prompt` from `seed`, at the size of the training, of the model as it is now. `go_on` is asked after every step.
+pub(super) fn sample(
+    model: &Model,
+    request: &TrainRequest,
+    (prompt, seed): (&str, u64),
+    steps: usize,
+    go_on: &mut dyn FnMut() -> ControlFlow<()>,
+) -> Result<RgbImage> {
     let multiple = model.size_multiple();
     let side = (request.settings.resolution as usize / multiple * multiple).max(multiple);
     let wanted = GenerateRequest {
@@ -41,7 +47,7 @@ pub(super) fn sample(model: &Model, request: &TrainRequest, prompt: &str, seed: 
             if let GenerateEvent::Picture { picture, .. } = event {
                 made = Some(picture);
             }
-            ControlFlow::Continue(())
+            go_on()
         })
     })?;
     made.ok_or_else(|| EngineError::RequestInvalid("no sample was made".into()))
