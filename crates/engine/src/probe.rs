@@ -75,10 +75,14 @@ impl<'a> Inputs<'a> {
         let timestep = self.get("timestep", &[batch], DType::F32)?;
         let width = Some(config.cross_attention_dim);
         let context = self.get("encoder_hidden_states", &[batch, ANY, width], self.model.dtype)?;
+        let sizes_width = 6 * config.addition_time_embed_dim.unwrap_or(256);
+        let pooled_width = config
+            .projection_class_embeddings_input_dim
+            .and_then(|both| both.checked_sub(sizes_width));
         let added = match self.model.architecture {
             Architecture::Sd15 => None,
             Architecture::Sdxl => Some(AddedConditions {
-                text_embeds: self.get("text_embeds", &[batch, ANY], self.model.dtype)?,
+                text_embeds: self.get("text_embeds", &[batch, pooled_width], self.model.dtype)?,
                 time_ids: self.get("time_ids", &[batch, Some(6)], DType::F32)?,
             }),
         };
