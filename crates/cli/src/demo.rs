@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use atelier_studio::Error;
 use atelier_studio::contract::Refusal;
 use atelier_studio::demo::{self, ARTISTS, Made, Update};
+use atelier_studio::generations;
 use atelier_studio::worker::Wish;
 use clap::builder::PossibleValuesParser;
 
@@ -60,10 +61,8 @@ fn show(output: Output, progress: &mut Progress, update: &Update) {
         Update::Training(update) => style::show_update(output, progress, update),
         Update::Trained => progress.say("trained; now the same prompts and seeds without and with the style"),
         Update::Generating { done, of } => progress.show("painting", *done as u64, *of as u64, None),
-        Update::Generation(update @ atelier_studio::generations::Update::Progress { .. }) => {
-            // Twelve short bars would only flicker: the pictures are counted.
-            let _ = update;
-        }
+        // Twelve short bars would only flicker: the pictures are counted.
+        Update::Generation(generations::Update::Progress { .. } | generations::Update::Finished(_)) => {}
         Update::Generation(update) => generate::show_update(output, progress, update),
     }
 }

@@ -38,20 +38,23 @@ struct Arguments {
     command: Command,
 }
 
+/// What they are called in every command's help.
+const EVERYWHERE: &str = "Options of every command";
+
 /// Arguments of every command.
 #[derive(Debug, clap::Args)]
 struct Everywhere {
     /// Folder of the library [default: $ATELIER_DATA, else the usual data folder]
-    #[arg(long, global = true, value_name = "DIR")]
+    #[arg(long, global = true, value_name = "DIR", help_heading = EVERYWHERE)]
     data: Option<PathBuf>,
     /// Folder of what ships with Atelier [default: $ATELIER_RESOURCES, else beside the program]
-    #[arg(long, global = true, value_name = "DIR")]
+    #[arg(long, global = true, value_name = "DIR", help_heading = EVERYWHERE)]
     resources: Option<PathBuf>,
     /// Device to work on [default: the best one that answers]
-    #[arg(long, global = true, value_enum, value_name = "DEVICE")]
+    #[arg(long, global = true, value_enum, value_name = "DEVICE", help_heading = EVERYWHERE)]
     device: Option<Device>,
     /// Print one JSON object instead of words
-    #[arg(long, global = true)]
+    #[arg(long, global = true, help_heading = EVERYWHERE)]
     json: bool,
 }
 

@@ -51,9 +51,9 @@ pub(crate) async fn run(context: &Context, command: Command) -> Result<(), Error
             let library = context.write().await?;
             let mut workshop = context.workshop()?;
             let model = models::import(&library, &context.config, &mut workshop, &path, id.as_deref(), copy).await?;
-            context
-                .output
-                .tell(&model, || format!("imported {}\n{}", model.id, rows(&[model.clone()])))
+            context.output.tell(&model, || {
+                format!("imported {}\n{}", model.id, rows(std::slice::from_ref(&model)))
+            })
         }
         Command::Download { id } => download(context, &id).await,
         Command::Verify { id } => verify(context, id.as_deref()).await,
@@ -120,7 +120,7 @@ async fn download(context: &Context, id: &str) -> Result<(), Error> {
     let model = models::fetch(&library, &context.config, &mut workshop, id, &mut show).await?;
     drop(progress);
     context.output.tell(&model, || {
-        format!("downloaded {}\n{}", model.id, rows(&[model.clone()]))
+        format!("downloaded {}\n{}", model.id, rows(std::slice::from_ref(&model)))
     })
 }
 

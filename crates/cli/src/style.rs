@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use atelier_studio::contract::Refusal;
-use atelier_studio::protocol::{Preflight, Progress as Step, Trained};
+use atelier_studio::protocol::{Health, Preflight, Progress as Step};
 use atelier_studio::styles::exchange::{self, Naming};
 use atelier_studio::styles::{self, Readiness, STARTER_MODEL, Style};
 use atelier_studio::training::{self, Choice, Ended, Preset, Update};
@@ -232,8 +232,13 @@ enum End<'a> {
     Completed {
         style: &'a str,
         file: &'a Path,
-        #[serde(flatten)]
-        trained: &'a Trained,
+        steps: u32,
+        /// Step from which it went on.
+        resumed_at: Option<u32>,
+        final_loss: f64,
+        seconds: f64,
+        peak_memory_bytes: u64,
+        health: &'a Health,
     },
     Paused {
         style: &'a str,
@@ -247,7 +252,12 @@ fn end_words<'a>(name: &'a str, ended: &'a Ended) -> Result<(End<'a>, String), E
             End::Completed {
                 style: name,
                 file: lora,
-                trained,
+                steps: trained.steps,
+                resumed_at: trained.resumed_at,
+                final_loss: trained.final_loss,
+                seconds: trained.seconds,
+                peak_memory_bytes: trained.peak_memory_bytes,
+                health: &trained.health,
             },
             format!(
                 "trained “{name}” in {}: {} steps{}, loss {:.4}, {} layers, health check passed\n{}",

@@ -300,7 +300,7 @@ impl LossCurve {
 
     fn push(&mut self, step: u32, loss: f64) {
         self.seen += 1;
-        if self.thinning > 1 && self.seen % self.thinning != 0 {
+        if self.thinning > 1 && !self.seen.is_multiple_of(self.thinning) {
             return;
         }
         self.points.push((step, loss));
