@@ -85,7 +85,7 @@ pub fn training_step(model: &Model, size: usize, batch: usize) -> Result<Work<'_
 fn check(model: &Model, size: usize, batch: usize) -> Result<usize> {
     // SDXL has one level less but downsamples as often; the multiple says all.
     let multiple = model.size_multiple();
-    if size == 0 || size % multiple != 0 || batch == 0 {
+    if size == 0 || !size.is_multiple_of(multiple) || batch == 0 {
         let family = match model.architecture {
             Architecture::Sd15 => "SD 1.5",
             Architecture::Sdxl => "SDXL",

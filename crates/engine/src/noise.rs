@@ -42,7 +42,7 @@ impl NoiseSource {
         for block in values.chunks_exact_mut(BLOCK) {
             box_muller(block);
         }
-        if count % BLOCK != 0 {
+        if !count.is_multiple_of(BLOCK) {
             let tail = &mut values[count - BLOCK..];
             tail.iter_mut().for_each(|value| *value = self.uniform());
             box_muller(tail);

@@ -261,7 +261,7 @@ impl Process {
         Ending {
             code: status.and_then(|status| status.code()),
             signal: status.and_then(signal),
-            last_lines: self.log.to_its_end().await,
+            last_lines: self.log.rest_of_lines().await,
         }
     }
 }
@@ -301,7 +301,7 @@ impl Log {
     }
 
     /// The last lines, once the process is gone. Not waited for long: a grandchild may hold the pipe open.
-    async fn to_its_end(&mut self) -> Vec<String> {
+    async fn rest_of_lines(&mut self) -> Vec<String> {
         const LINES_TIMEOUT: Duration = Duration::from_millis(500);
         if !self.reader.is_finished() {
             let _ = tokio::time::timeout(LINES_TIMEOUT, &mut self.reader).await;

@@ -52,13 +52,13 @@ pub(super) fn exp(x: f32) -> f32 {
     // Adding and taking away 1.5·2²³ rounds to the nearest whole number, which then stands in the lowest bits.
     let shifted = x * LOG2_E + SHIFT;
     let whole = shifted - SHIFT;
-    let r = x - whole * 0.693_359_375 + whole * 2.121_944_4e-4;
+    let r = x - whole * (355.0 / 512.0) + whole * 2.121_944_4e-4;
     let p = 1.987_569_1e-4;
     let p = p * r + 1.398_199_9e-3;
     let p = p * r + 8.333_452e-3;
     let p = p * r + 4.166_579_6e-2;
     let p = p * r + 1.666_666_5e-1;
-    let p = p * r + 5.000_000_1e-1;
+    let p = p * r + 0.5;
     let y = p * r * r + r + 1.0;
     let power = f32::from_bits(
         shifted
