@@ -15,6 +15,16 @@ const WEBP_KEPT: [&[u8; 4]; 7] = [b"VP8X", b"VP8 ", b"VP8L", b"ALPH", b"ICCP", b
 /// Bits of `VP8X` that announce XMP and EXIF.
 const WEBP_METADATA_FLAGS: u8 = 0b0000_1100;
 
+/// Width and height that a PNG's header announces, which is its first chunk.
+/// Source: PNG specification, 11.2.1.
+pub(super) fn png_size(bytes: &[u8], format: ImageFormat) -> Option<(u32, u32)> {
+    if format != ImageFormat::Png || bytes.get(12..16)? != b"IHDR" {
+        return None;
+    }
+    let number = |at: usize| Some(u32::from_be_bytes(bytes.get(at..at + 4)?.try_into().ok()?));
+    Some((number(16)?, number(20)?))
+}
+
 /// Whether a file goes on to its own end. Says nothing about what is in between: that is for the decoder.
 pub(super) fn is_whole(bytes: &[u8], format: ImageFormat) -> bool {
     without_metadata(bytes, format).is_some()

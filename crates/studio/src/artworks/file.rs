@@ -88,19 +88,27 @@ fn decode(file: &str, bytes: &[u8], format: ImageFormat) -> Result<(DynamicImage
         tracing::debug!(%error, file, "cannot be decoded");
         Refusal::ArtworkDamaged { file: file.to_owned() }
     };
+    let check_pixels = |width_px: u32, height_px: u32| {
+        if u64::from(width_px) * u64::from(height_px) <= ARTWORK_PIXELS_MAX {
+            return Ok(());
+        }
+        Err(Refusal::ArtworkTooManyPixels {
+            file: file.to_owned(),
+            width_px,
+            height_px,
+            pixels_max: ARTWORK_PIXELS_MAX,
+        })
+    };
+    // A PNG decoder reads on to the pixels before it tells the size.
+    if let Some((width_px, height_px)) = container::png_size(bytes, format) {
+        check_pixels(width_px, height_px)?;
+    }
     // The limits come after the size was looked at: what the header announces is told, not only that it is too much.
     let mut reader = ImageReader::with_format(Cursor::new(bytes), format);
     reader.no_limits();
     let mut decoder = reader.into_decoder().map_err(damaged)?;
     let (width_px, height_px) = decoder.dimensions();
-    if u64::from(width_px) * u64::from(height_px) > ARTWORK_PIXELS_MAX {
-        return Err(Refusal::ArtworkTooManyPixels {
-            file: file.to_owned(),
-            width_px,
-            height_px,
-            pixels_max: ARTWORK_PIXELS_MAX,
-        });
-    }
+    check_pixels(width_px, height_px)?;
     let mut limits = Limits::default();
     limits.max_alloc = Some(DECODER_BYTES_MAX);
     decoder.set_limits(limits).map_err(damaged)?;
