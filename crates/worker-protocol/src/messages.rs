@@ -22,8 +22,8 @@ pub enum Request {
         /// What to do.
         task: Box<Task>,
     },
-    /// Ends a job within a second; what it had finished stays finished.
-    /// A training job writes a checkpoint first when `checkpoint` is set (a pause).
+    /// Ends a job within a second; what it had finished stays finished. When `checkpoint` is set (a pause), a training job that has
+    /// begun to learn ends its step and writes a checkpoint first.
     Cancel {
         /// The job, running or waiting.
         job: JobId,
@@ -93,7 +93,7 @@ pub struct Hello {
     pub protocol: u32,
     /// Version of the program.
     pub version: String,
-    /// What this build can use.
+    /// What it computes on.
     pub backend: Backend,
     /// The device it opened.
     pub device: DeviceFacts,
@@ -494,21 +494,30 @@ pub struct Probe {
     pub dtype: Option<DType>,
 }
 
-/// What a probe runs.
+/// What a probe runs, and the tensors of its two files: inputs of any format (read as the model's), outputs f32.
+/// B: pictures; C, h, w: a latent; D, P: widths of a text encoder's states; N: steps. A missing or wrongly shaped input is
+/// [`Failure::RequestInvalid`] with its name and shapes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum ProbePart {
-    /// The text encoder, both of SDXL.
+    /// The text encoder, both of SDXL. `input_ids` `[B, 77]` (i64) → `last_hidden_state` `[B, 77, D]`, `penultimate` (of the last layer
+    /// but one) likewise, `pooled` `[B, P]`. SDXL's second encoder reads `input_ids_2`, else the same ids, and answers under the same
+    /// names with `_2`.
     Text,
-    /// The noise predictor.
+    /// The noise predictor. `sample` `[B, C, h, w]`, `timestep` `[B]`, `encoder_hidden_states` `[B, 77, D]`, for SDXL also `text_embeds`
+    /// `[B, P]` and `time_ids` `[B, 6]` → `sample`.
     Unet,
-    /// Pictures to latents.
+    /// Pictures to latents. `image` `[B, 3, H, W]` in −1…1 → `mean`, `logvar`, not scaled.
     VaeEncode,
-    /// Latents to pictures.
+    /// Latents to pictures. `latent` `[B, C, h, w]`, not scaled → `image`.
     VaeDecode,
-    /// A sampler's walk.
+    /// A sampler's walk. `latents` `[B, C, h, w]` (unit noise, which the sampler scales), `model_output` `[N, B, C, h, w]` → `latents`
+    /// `[N, B, C, h, w]` after each step, `timesteps` `[N]`. Euler a takes its fresh noise from `noise` `[N, B, C, h, w]`; without
+    /// it, it is drawn from seed 0.
     Schedule,
-    /// Gradients of a LoRA's tensors.
+    /// Gradients of a LoRA's tensors. The inputs of `Unet` and `target` `[B, C, h, w]` → `loss` `[1]` (mean squared error) and one
+    /// gradient for each tensor of the LoRA but `alpha`, under its name in the file; 0 for layers of a text encoder, whose states are
+    /// given.
     LoraGrads,
 }
 
@@ -539,7 +548,7 @@ pub enum BenchPart {
     Vae,
     /// A guided picture of 20 steps from a prompt.
     Generate,
-    /// One step of training a LoRA of rank 8.
+    /// One step of training a LoRA of rank 8 on the UNet's attention, activations recomputed as on a machine with little memory.
     Train,
 }
 
