@@ -7,6 +7,7 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
 use atelier_worker_protocol::{Event, JobId, Request, Task, framing};
 
+use crate::leave;
 use crate::voice::Voice;
 
 /// Where requests are laid down and jobs are taken up.
@@ -37,6 +38,8 @@ pub(crate) struct Wishes {
     pub(crate) stop: Arc<AtomicBool>,
     /// Write a checkpoint after this step, then stop.
     pub(crate) pause: Arc<AtomicBool>,
+    /// The job's own word: there is something to keep, so that a pause may wait for the end of a step.
+    pub(crate) worth_keeping: Arc<AtomicBool>,
 }
 
 impl Wishes {
@@ -46,6 +49,13 @@ impl Wishes {
 
     pub(crate) fn pauses(&self) -> bool {
         self.pause.load(Ordering::Relaxed)
+    }
+
+    /// A job that has nothing to keep stops at once, however it is asked.
+    fn end(&self, checkpoint: bool) {
+        let pause = checkpoint && self.worth_keeping.load(Ordering::Relaxed);
+        let wish = if pause { &self.pause } else { &self.stop };
+        wish.store(true, Ordering::Relaxed);
     }
 }
 
@@ -59,14 +69,14 @@ impl Desk {
     }
 
     /// Reads requests to the end of `from`. When the studio is gone, so is the reason to go on: the process ends at once.
-    pub(crate) fn read(&self, from: &mut impl Read) {
+    pub(crate) fn read(&self, from: &mut impl Read) -> ! {
         loop {
             match framing::read::<Request>(from) {
                 Ok(Some(request)) => self.take(request),
-                Ok(None) => std::process::exit(0),
+                Ok(None) => leave(0),
                 Err(error) => {
                     tracing::error!("a request could not be read: {error}");
-                    std::process::exit(1);
+                    leave(1);
                 }
             }
         }
@@ -85,7 +95,7 @@ impl Desk {
                 state.closed = true;
                 state.waiting.clear();
                 if let Some((_, wishes)) = &state.running {
-                    wishes.stop.store(true, Ordering::Relaxed);
+                    wishes.end(false);
                 }
             }
         }
@@ -94,8 +104,7 @@ impl Desk {
 
     fn cancel(&self, state: &mut State, job: JobId, checkpoint: bool) {
         if let Some((_, wishes)) = state.running.as_ref().filter(|(running, _)| *running == job) {
-            let wish = if checkpoint { &wishes.pause } else { &wishes.stop };
-            wish.store(true, Ordering::Relaxed);
+            wishes.end(checkpoint);
             return;
         }
         let before = state.waiting.len();

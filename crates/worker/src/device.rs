@@ -1,15 +1,41 @@
 //! What this build and its device are, in the words of the protocol.
 
 use atelier_engine::device::{self, Opened};
+use atelier_engine::{EngineError, Result};
 use atelier_worker_protocol::{Backend, DeviceFacts};
+use candle_core::Device;
 use sysinfo::{CpuRefreshKind, MemoryRefreshKind, RefreshKind, System};
 
-/// What this build computes on.
-pub(crate) fn backend() -> Backend {
-    match device::backend() {
-        device::Backend::Cpu => Backend::Cpu,
-        device::Backend::Cuda => Backend::Cuda,
-        device::Backend::Metal => Backend::Metal,
+use crate::arguments::Wanted;
+
+/// Opens the device that is wanted.
+///
+/// # Errors
+/// [`EngineError::DeviceUnavailable`] when this build is made for another one, or there is none.
+pub(crate) fn open(wanted: Wanted) -> Result<Opened> {
+    use device::Backend::{Cuda, Metal};
+    let other = |name: &str| {
+        let made_for = device::backend();
+        EngineError::DeviceUnavailable(format!("this build is made for {made_for:?}, not for {name}"))
+    };
+    match (wanted, device::backend()) {
+        (Wanted::Cpu, _) => Ok(Opened {
+            device: Device::Cpu,
+            name: None,
+            memory_bytes: None,
+        }),
+        (Wanted::Auto, _) | (Wanted::Cuda, Cuda) | (Wanted::Metal, Metal) => device::open(),
+        (Wanted::Cuda, _) => Err(other("Cuda")),
+        (Wanted::Metal, _) => Err(other("Metal")),
+    }
+}
+
+/// What this worker computes on.
+pub(crate) fn backend(opened: &Opened) -> Backend {
+    match &opened.device {
+        Device::Cpu => Backend::Cpu,
+        Device::Cuda(_) => Backend::Cuda,
+        Device::Metal(_) => Backend::Metal,
     }
 }
 
@@ -28,7 +54,7 @@ pub(crate) fn facts(opened: &Opened) -> DeviceFacts {
 }
 
 /// Memory in bytes that a job may take now, on top of what the process has; `None` where the system does not say.
-pub(crate) fn memory_available(device: &candle_core::Device) -> Option<u64> {
+pub(crate) fn memory_available(device: &Device) -> Option<u64> {
     device::free_memory(device).or_else(|| {
         let only_memory = RefreshKind::nothing().with_memory(MemoryRefreshKind::nothing().with_ram());
         let machine = System::new_with_specifics(only_memory).ok()?;

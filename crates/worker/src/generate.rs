@@ -79,8 +79,7 @@ impl<'a> Observer<'a> {
     fn observe(self) -> impl FnMut(GenerateEvent) -> ControlFlow<()> + 'a {
         move |event| {
             self.tell(event);
-            // A pause has no meaning for a picture.
-            if self.order.wishes.stops() || self.order.wishes.pauses() {
+            if self.order.wishes.stops() {
                 ControlFlow::Break(())
             } else {
                 ControlFlow::Continue(())

@@ -58,7 +58,12 @@ pub(crate) fn work(desk: &Desk, voice: &Voice, device: Device) {
             Ok(Ok(outcome)) => Event::Done { job: id, outcome },
             Ok(Err(_)) if wishes.stops() => Event::Cancelled { job: id },
             Ok(Err(EngineError::Cancelled)) => Event::Cancelled { job: id },
-            Ok(Err(error)) => failed(id, failures::of(error)),
+            Ok(Err(error)) => {
+                if error.is_out_of_memory() {
+                    models.forget();
+                }
+                failed(id, failures::of(error))
+            }
             Err(panic) => {
                 // The model may have been left half changed.
                 models.forget();

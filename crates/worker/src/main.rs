@@ -2,6 +2,7 @@
 //!
 //! It ends with whoever started it, and nothing is lost when it is killed: files are written whole, training goes on from a checkpoint.
 
+mod arguments;
 mod bench;
 mod check;
 mod desk;
@@ -14,9 +15,11 @@ mod probe;
 mod train;
 mod voice;
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::process::ExitCode;
 use std::sync::Arc;
 
+use arguments::Arguments;
 use atelier_worker_protocol::{Event, Hello, PROTOCOL_VERSION};
 use desk::Desk;
 use tracing_subscriber::EnvFilter;
@@ -24,18 +27,28 @@ use voice::Voice;
 
 /// Backward passes go deep.
 const STACK_BYTES: usize = 64 << 20;
+/// What a shell expects of a program that was called the wrong way.
+const WRONGLY_CALLED: u8 = 2;
 
 fn main() -> ExitCode {
+    keep_candle_from_spinning();
     end_with_parent();
     tracing_subscriber::fmt()
         .with_env_filter(EnvFilter::from_default_env())
         .with_writer(std::io::stderr)
         .with_ansi(false)
         .init();
+    let arguments = match Arguments::read(std::env::args().skip(1)) {
+        Ok(arguments) => arguments,
+        Err(unknown) => {
+            tracing::error!("{unknown}");
+            return ExitCode::from(WRONGLY_CALLED);
+        }
+    };
     let worker = std::thread::Builder::new()
         .name("jobs".into())
         .stack_size(STACK_BYTES)
-        .spawn(run);
+        .spawn(move || run(arguments));
     match worker.map(std::thread::JoinHandle::join) {
         Ok(Ok(Ok(()))) => ExitCode::SUCCESS,
         Ok(Ok(Err(error))) => {
@@ -50,36 +63,64 @@ fn main() -> ExitCode {
     }
 }
 
-fn run() -> anyhow::Result<()> {
-    let opened = atelier_engine::device::open()?;
+fn run(arguments: Arguments) -> anyhow::Result<()> {
     let voice = Voice::new();
+    let desk = Arc::new(Desk::new(voice.clone()));
+    let reader = Arc::clone(&desk);
+    // Before the device is opened, which can take long: who started this may be gone meanwhile.
+    std::thread::Builder::new().name("requests".into()).spawn(move || {
+        let read = catch_unwind(AssertUnwindSafe(|| reader.read(&mut std::io::stdin().lock())));
+        // Without a reader nobody could cancel, and nobody would notice the end of the studio.
+        read.unwrap_or_else(|_panic| std::process::abort())
+    })?;
+    let opened = device::open(arguments.device)?;
     voice.say(&Event::Ready(Hello {
         protocol: PROTOCOL_VERSION,
         version: env!("CARGO_PKG_VERSION").to_owned(),
-        backend: device::backend(),
+        backend: device::backend(&opened),
         device: device::facts(&opened),
     }));
-    let desk = Arc::new(Desk::new(voice.clone()));
-    let reader = Arc::clone(&desk);
-    std::thread::Builder::new()
-        .name("requests".into())
-        .spawn(move || reader.read(&mut std::io::stdin().lock()))?;
     jobs::work(&desk, &voice, opened.device);
     Ok(())
 }
 
-/// Lets the kernel end this process with the one that started it. Other systems are told by the end of standard input.
+/// Lets candle's threads sleep while they have nothing to do: by default they spin, on cores that the engine's own operators need.
+fn keep_candle_from_spinning() {
+    const LIMIT: &str = "CANDLE_BARRIER_POOL_SPIN_LIMIT";
+    if std::env::var_os(LIMIT).is_none() {
+        #[expect(unsafe_code, reason = "candle takes this setting from the environment alone")]
+        // SAFETY: it is the first thing that `main` does; no other thread reads the environment yet.
+        unsafe {
+            std::env::set_var(LIMIT, "0");
+        }
+    }
+}
+
+/// Ends the process now, whatever its other threads do. Nothing is cleaned up, as a driver might wait for the computation then.
+pub(crate) fn leave(code: i32) -> ! {
+    #[cfg(unix)]
+    #[expect(unsafe_code, reason = "a system call that touches no memory")]
+    // SAFETY: it takes a plain number and does not return.
+    unsafe {
+        libc::_exit(code)
+    }
+    #[cfg(not(unix))]
+    std::process::exit(code)
+}
+
+/// Lets the kernel end this process with the one that started it (strictly: with its thread that did). Other systems are told by the end
+/// of standard input.
 #[cfg(target_os = "linux")]
 fn end_with_parent() {
+    let parent = std::os::unix::process::parent_id();
     #[expect(unsafe_code, reason = "a system call that touches no memory")]
-    // SAFETY: both calls take plain numbers.
-    let orphaned = unsafe {
+    // SAFETY: it takes plain numbers.
+    unsafe {
         libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL);
-        libc::getppid() == 1
-    };
-    if orphaned {
-        // It died before the kernel was told; standard input says so too.
-        tracing::debug!("started by nobody, or by the first process");
+    }
+    // It died before the kernel was told. If it did so before this function began, the end of standard input tells.
+    if std::os::unix::process::parent_id() != parent {
+        leave(0);
     }
 }
 

@@ -51,13 +51,14 @@ impl Models {
             dtype,
             files,
         };
+        // Said in any case: the first sign of life of every job, which is repeated while its first step takes long.
+        order.progress(Phase::Loading, 0, 0, None);
         if let Some((_, model)) = self.last.as_ref().filter(|(last, _)| *last == key) {
             model.clear_adapters();
             return Ok(Arc::clone(model));
         }
         // Two models at once may not fit.
         self.forget();
-        order.progress(Phase::Loading, 0, 0, None);
         let model = Arc::new(Model::load(path, &self.device, dtype)?);
         self.last = Some((key, Arc::clone(&model)));
         Ok(model)

@@ -1,5 +1,6 @@
 //! A style from pictures.
 
+use std::sync::atomic::Ordering;
 use std::time::Instant;
 
 use atelier_engine::Result;
@@ -22,6 +23,10 @@ pub(crate) fn run(task: Train, models: &mut Models, order: &Order<'_>) -> Result
     let request = request(task, models);
     let mut curve = Curve::default();
     let trained = train::train(&model, &request, &mut |event| {
+        if let TrainEvent::Progress(progress) = &event {
+            let learns = matches!(progress.phase, TrainPhase::Training | TrainPhase::Sampling);
+            order.wishes.worth_keeping.store(learns, Ordering::Relaxed);
+        }
         tell(event, &mut curve, order);
         match (order.wishes.stops(), order.wishes.pauses()) {
             (true, _) => Control::Cancel,

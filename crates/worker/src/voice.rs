@@ -46,7 +46,7 @@ impl Voice {
         let mut to = self.to.lock().unwrap_or_else(PoisonError::into_inner);
         match framing::write(&mut *to, event) {
             Ok(()) => {}
-            Err(FramingError::Broken(_)) => std::process::exit(0),
+            Err(FramingError::Broken(_)) => crate::leave(0),
             Err(error) => tracing::error!("an event was not said: {error}"),
         }
     }
