@@ -80,17 +80,15 @@ pub async fn report(config: &Config, library: Option<&Library>) -> Report {
     let workshop = Workshop::new(&config.programs, None);
     let (adapters, workers, keyring) = tokio::join!(adapters(), workshop.builds(), keyring());
     let models = match library {
-        Some(library) => models::list(library, config)
-            .await
-            .map(|all| all.into_iter().map(|model| model.id).collect()),
-        None => Ok(Vec::new()),
+        Some(library) => models::list(library, config).await,
+        None => models::bundled(config).await,
     };
     Report {
         version: env!("CARGO_PKG_VERSION"),
         system: system(),
         adapters,
         workers,
-        models: models.unwrap_or_default(),
+        models: models.unwrap_or_default().into_iter().map(|model| model.id).collect(),
         data: config.data.clone(),
         disk_free_bytes: disk_free_bytes(&config.data),
         keyring,

@@ -68,8 +68,7 @@ impl Model {
 /// # Errors
 /// When the library or the starter's files cannot be read.
 pub async fn list(library: &Library, config: &Config) -> Result<Vec<Model>, Error> {
-    let mut models = Vec::new();
-    models.extend(starter(config).await?);
+    let mut models = bundled(config).await?;
     let rows = sqlx::query!(
         r#"SELECT id, path, architecture, native_size_px AS "native_size_px: u32", bytes, sha256, license
              FROM models
@@ -90,6 +89,14 @@ pub async fn list(library: &Library, config: &Config) -> Result<Vec<Model>, Erro
         });
     }
     Ok(models)
+}
+
+/// Those that ship with the program.
+///
+/// # Errors
+/// When their files cannot be read.
+pub async fn bundled(config: &Config) -> Result<Vec<Model>, Error> {
+    Ok(starter(config).await?.into_iter().collect())
 }
 
 async fn starter(config: &Config) -> Result<Option<Model>, Error> {
