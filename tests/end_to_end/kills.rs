@@ -147,7 +147,8 @@ async fn a_killed_training_goes_on_from_its_checkpoint() {
     let began = Instant::now();
     let checkpoints = || {
         let folder = home.data().join("training");
-        walk(&folder).iter().filter(|file| file.contains("checkpoint")).count()
+        let whole = |file: &&String| file.contains("checkpoint") && !file.ends_with(".part");
+        walk(&folder).iter().filter(whole).count()
     };
     while checkpoints() == 0 {
         assert!(
