@@ -64,9 +64,9 @@ pub fn settings(preset: Preset, architecture: &str, native_px: u32, artworks: u3
     };
     let looks = |each: u32, fewest: u32, most: u32| (artworks * each).clamp(fewest, most);
     let row = match (architecture, preset) {
-        ("sd15-small", Preset::Quick) => row(600, 16, 3e-3, 4, 1),
-        ("sd15-small", Preset::Balanced) => row(1000, 16, 3e-3, 4, 1),
-        ("sd15-small", Preset::Quality) => row(2000, 16, 2e-3, 4, 1),
+        ("sd15-small", Preset::Quick) => row(300, 8, 4e-3, 4, 1),
+        ("sd15-small", Preset::Balanced) => row(600, 8, 3e-3, 4, 1),
+        ("sd15-small", Preset::Quality) => row(1500, 16, 2e-3, 4, 1),
         ("sdxl", Preset::Quick) => row(looks(40, 600, 1500), 16, 1e-4, 1, 1),
         ("sdxl", Preset::Balanced) => row(looks(80, 1200, 3000), 32, 1e-4, 1, 2),
         ("sdxl", Preset::Quality) => row(looks(150, 2000, 6000), 32, 5e-5, 1, 4),
@@ -83,8 +83,7 @@ pub fn settings(preset: Preset, architecture: &str, native_px: u32, artworks: u3
         weight_decay: 0.01,
         batch: row.batch,
         accumulation: row.accumulation,
-        // The starter's looks are in fine hatching and dots, which the weighting would all but switch off.
-        min_snr_gamma: (!small).then_some(5.0),
+        min_snr_gamma: Some(5.0),
         caption_dropout: 0.1,
         // A small network has few attention layers, and its look lives in the others.
         feed_forward: small,
