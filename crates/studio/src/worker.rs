@@ -99,6 +99,24 @@ impl WorkError {
     }
 }
 
+/// Why an attempt at a job ended: the work itself, or the library that keeps it.
+pub(crate) enum Broken {
+    Work(WorkError),
+    Library(Error),
+}
+
+impl From<WorkError> for Broken {
+    fn from(error: WorkError) -> Self {
+        Self::Work(error)
+    }
+}
+
+impl From<Error> for Broken {
+    fn from(error: Error) -> Self {
+        Self::Library(error)
+    }
+}
+
 /// What a person is told of a failure that the worker reports.
 fn refusal_of(failure: &Failure) -> Refusal {
     let name = |file: &Path| file.display().to_string();

@@ -12,7 +12,7 @@ use super::{Settings, cancel_open, sampler_name};
 use crate::jobs;
 use crate::picture::provenance::{Provenance, SignatureFacts};
 use crate::picture::{self, Signature, signature};
-use crate::worker::{Message, Wish, WorkError, Workshop};
+use crate::worker::{Broken, Message, Wish, Workshop};
 use crate::{Error, Library};
 
 /// Shortest time between two writes of progress.
@@ -462,22 +462,4 @@ fn copy_to(folder: &Path, row: &Open, png: &[u8]) -> Result<PathBuf, Error> {
         file: folder.display().to_string(),
     }
     .into())
-}
-
-/// Why an attempt ended.
-enum Broken {
-    Work(WorkError),
-    Library(Error),
-}
-
-impl From<WorkError> for Broken {
-    fn from(error: WorkError) -> Self {
-        Self::Work(error)
-    }
-}
-
-impl From<Error> for Broken {
-    fn from(error: Error) -> Self {
-        Self::Library(error)
-    }
 }

@@ -11,7 +11,7 @@ use tokio::sync::watch;
 
 use super::{Ended, Update, now};
 use crate::jobs;
-use crate::worker::{Message, Wish, WorkError, Workshop};
+use crate::worker::{Broken, Message, Wish, WorkError, Workshop};
 use crate::{Error, Library};
 
 /// Shortest time between two writes of progress. The worker speaks at least every 30 s, which is as long as it may take.
@@ -312,23 +312,6 @@ impl LossCurve {
             });
             self.thinning = self.thinning.max(1) * 2;
         }
-    }
-}
-
-enum Broken {
-    Work(WorkError),
-    Library(Error),
-}
-
-impl From<WorkError> for Broken {
-    fn from(error: WorkError) -> Self {
-        Self::Work(error)
-    }
-}
-
-impl From<Error> for Broken {
-    fn from(error: Error) -> Self {
-        Self::Library(error)
     }
 }
 
