@@ -5,12 +5,12 @@ words that go together, `draw_scene` draws them at any size, `caption` orders th
 tags and size always give the same picture. Lengths are shares of the shorter side of the picture.
 """
 
-import argparse
 import math
-import multiprocessing
 
 import numpy as np
 from PIL import Image, ImageDraw
+
+from bank import write_bank
 
 THINGS = (
     "house", "tree", "boat", "cat", "fish", "flower", "bird", "car", "lighthouse", "castle",
@@ -546,14 +546,7 @@ def bank_picture(seed):
 
 def main():
     """Writes a bank of plain scenes as one uint8 array `[count, 128, 128, 3]`."""
-    parser = argparse.ArgumentParser(description=main.__doc__)
-    parser.add_argument("--out", required=True)
-    parser.add_argument("--count", type=int, default=2500)
-    parser.add_argument("--first-seed", type=int, default=1_000_000)
-    arguments = parser.parse_args()
-    seeds = range(arguments.first_seed, arguments.first_seed + arguments.count)
-    with multiprocessing.Pool(2) as pool:
-        np.save(arguments.out, np.stack(pool.map(bank_picture, seeds, chunksize=50)))
+    write_bank(bank_picture, main.__doc__, count=2500, first_seed=1_000_000)
 
 
 if __name__ == "__main__":

@@ -5,12 +5,12 @@ plain scenes. Nothing here is one of the sample artists' looks: angles, periods,
 combinations are all drawn at random.
 """
 
-import argparse
 import math
-import multiprocessing
 
 import numpy as np
 from PIL import Image, ImageDraw, ImageFilter
+
+from bank import write_bank
 
 SUPERSAMPLE = 2
 
@@ -107,14 +107,7 @@ def texture_picture(seed, side=128):
 
 def main():
     """Writes a bank of generic pictures as one uint8 array `[count, 128, 128, 3]`."""
-    parser = argparse.ArgumentParser(description=main.__doc__)
-    parser.add_argument("--out", required=True)
-    parser.add_argument("--count", type=int, default=3000)
-    parser.add_argument("--first-seed", type=int, default=0)
-    arguments = parser.parse_args()
-    seeds = range(arguments.first_seed, arguments.first_seed + arguments.count)
-    with multiprocessing.Pool(2) as pool:
-        np.save(arguments.out, np.stack(pool.map(texture_picture, seeds, chunksize=50)))
+    write_bank(texture_picture, main.__doc__, count=3000, first_seed=0)
 
 
 if __name__ == "__main__":
