@@ -1,0 +1,66 @@
+/**
+ * Keyboard shortcuts and the actions of the command palette: one list, so that every action that has keys can also be
+ * found by name, and the other way round.
+ *
+ * `mod` is Ctrl, and ⌘ on a Mac. Keys without `mod` do nothing while somebody types in a text field.
+ */
+import type { Key } from "$lib/i18n.svelte";
+
+export interface Shortcut {
+  /** `mod+enter`, `shift+r`, `delete`; none for actions that only the palette offers. */
+  readonly keys?: string;
+  /** What it does, shown in the palette and in Settings. */
+  readonly label: Key;
+  /** Whether it can be done now; always, if left out. */
+  readonly when?: () => boolean;
+  readonly run: () => void;
+}
+
+export const IS_MAC = /Mac/.test(navigator.userAgent);
+
+/** Keys that a text field needs for itself. */
+function typing(target: EventTarget | null): boolean {
+  if (!(target instanceof HTMLElement)) return false;
+  if (target.isContentEditable || target instanceof HTMLTextAreaElement || target instanceof HTMLSelectElement) return true;
+  return target instanceof HTMLInputElement && !["checkbox", "radio", "range", "button", "submit"].includes(target.type);
+}
+
+/** Text fields have their own meaning for these even with `mod`. */
+const TEXT_KEYS = ["mod+z", "mod+shift+z", "mod+y", "mod+a", "mod+c", "mod+x", "mod+v", "mod+backspace", "mod+delete"];
+
+/** What was pressed, in the order that `keys` are written: `mod+alt+shift+key`. */
+function pressed(event: KeyboardEvent): string {
+  const mod = IS_MAC ? event.metaKey : event.ctrlKey;
+  const names = [mod && "mod", event.altKey && "alt", event.shiftKey && "shift", event.key === " " ? "space" : event.key.toLowerCase()];
+  return names.filter(Boolean).join("+");
+}
+
+class Shortcuts {
+  list = $state.raw<Shortcut[]>([]);
+
+  /** Adds a shortcut; the answer takes it away again. The one added last goes before others with the same keys. */
+  register(shortcut: Shortcut): () => void {
+    this.list = [...this.list, shortcut];
+    return () => (this.list = this.list.filter((other) => other !== shortcut));
+  }
+
+  /** Those that can be done now. */
+  available(): Shortcut[] {
+    return this.list.filter((shortcut) => shortcut.when?.() ?? true);
+  }
+
+  handle(event: KeyboardEvent): void {
+    if (event.defaultPrevented || event.isComposing) return;
+    const keys = pressed(event);
+    const inText = typing(event.target);
+    if (inText && (!keys.includes("mod+") || TEXT_KEYS.includes(keys))) return;
+    // A dialog is a room of its own: what lies behind it stays as it is.
+    if (event.target instanceof Element && event.target.closest("[role=dialog], [role=menu], [role=listbox]") && !keys.includes("mod+")) return;
+    const found = this.list.findLast((shortcut) => shortcut.keys === keys && (shortcut.when?.() ?? true));
+    if (!found) return;
+    event.preventDefault();
+    found.run();
+  }
+}
+
+export const shortcuts = new Shortcuts();

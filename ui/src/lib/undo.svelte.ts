@@ -1,0 +1,70 @@
+/** What can be taken back. A step is pushed after it was done; Ctrl+Z anywhere outside a text field takes back the last one. */
+import { t } from "$lib/i18n.svelte";
+import { toasts } from "$lib/toasts.svelte";
+
+export interface Step {
+  /** What was done, as the toast says it: “12 artworks removed”. */
+  readonly label: string;
+  readonly undo: () => Promise<void>;
+  readonly redo?: () => Promise<void>;
+}
+
+/** Older steps are forgotten. */
+const STEPS_MAX = 100;
+
+class Undo {
+  #done = $state.raw<Step[]>([]);
+  #undone = $state.raw<Step[]>([]);
+  #turn: Promise<void> = Promise.resolve();
+
+  get canUndo(): boolean {
+    return this.#done.length > 0;
+  }
+
+  get canRedo(): boolean {
+    return this.#undone.length > 0;
+  }
+
+  /** Remembers a step that was done; `quiet` shows no toast, for steps that are seen at once. */
+  push(step: Step, options: { quiet?: boolean } = {}): void {
+    this.#done = [...this.#done, step].slice(-STEPS_MAX);
+    this.#undone = [];
+    if (options.quiet) return;
+    toasts.show(step.label, { action: { label: t("lib.undo.button"), run: () => void this.#takeBack(step) } });
+  }
+
+  /** Takes back the last step. */
+  undo(): Promise<void> {
+    const step = this.#done.at(-1);
+    return step ? this.#takeBack(step) : Promise.resolve();
+  }
+
+  /** Does again what was taken back last. */
+  redo(): Promise<void> {
+    return this.#inTurn(async () => {
+      const step = this.#undone.at(-1);
+      if (!step?.redo) return;
+      this.#undone = this.#undone.slice(0, -1);
+      await step.redo();
+      this.#done = [...this.#done, step];
+    });
+  }
+
+  #takeBack(step: Step): Promise<void> {
+    return this.#inTurn(async () => {
+      if (!this.#done.includes(step)) return;
+      this.#done = this.#done.filter((other) => other !== step);
+      await step.undo();
+      if (step.redo) this.#undone = [...this.#undone, step];
+      toasts.show(t("lib.undo.done", { label: step.label }));
+    });
+  }
+
+  /** One at a time: holding Ctrl+Z must not run two steps into each other. */
+  #inTurn(work: () => Promise<void>): Promise<void> {
+    this.#turn = this.#turn.then(work, work);
+    return this.#turn;
+  }
+}
+
+export const undo = new Undo();
