@@ -1,9 +1,17 @@
-//! What the tests of the whole house share: the built programs, and a home of its own for each test.
+//! What the tests of the whole house share: the built programs, a home of its own for each test, and a stage for those with a window.
+
+pub mod display;
+pub mod processes;
+mod stage;
+pub mod window;
 
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 
 use tempfile::TempDir;
+
+pub use stage::Stage;
+pub use window::Window;
 
 /// Root of the workspace.
 pub fn workspace() -> &'static Path {

@@ -1,0 +1,67 @@
+//! What a window manager would do: there is none on a stage.
+
+use x11rb::connection::Connection;
+use x11rb::protocol::xproto::{Atom, AtomEnum, ClientMessageEvent, ConnectionExt, EventMask, Window};
+use x11rb::rust_connection::RustConnection;
+
+/// A connection to a display.
+struct Display {
+    connection: RustConnection,
+    root: Window,
+}
+
+impl Display {
+    fn connect(name: &str) -> Self {
+        let (connection, screen) = x11rb::connect(Some(name)).expect("the display is there");
+        let root = connection.setup().roots[screen].root;
+        Self { connection, root }
+    }
+
+    fn atom(&self, name: &str) -> Atom {
+        let asked = self.connection.intern_atom(false, name.as_bytes()).expect("connected");
+        asked.reply().expect("an atom").atom
+    }
+
+    /// Windows of a program that have a title, which leaves helper windows out.
+    fn windows_of(&self, pid: u32) -> Vec<Window> {
+        let tree = self.connection.query_tree(self.root).expect("connected");
+        let all = tree.reply().expect("a tree").children;
+        all.into_iter()
+            .filter(|&window| self.pid_of(window) == Some(pid) && self.is_shown(window))
+            .collect()
+    }
+
+    fn pid_of(&self, window: Window) -> Option<u32> {
+        let asked = self
+            .connection
+            .get_property(false, window, self.atom("_NET_WM_PID"), AtomEnum::CARDINAL, 0, 1);
+        asked.ok()?.reply().ok()?.value32()?.next()
+    }
+
+    fn is_shown(&self, window: Window) -> bool {
+        use x11rb::protocol::xproto::MapState;
+        let asked = self.connection.get_window_attributes(window);
+        asked
+            .ok()
+            .and_then(|asked| asked.reply().ok())
+            .is_some_and(|found| found.map_state == MapState::VIEWABLE)
+    }
+}
+
+/// Asks the windows of a program to close, as their close button does.
+///
+/// # Panics
+/// When the program shows none.
+pub fn ask_to_close(display: &str, pid: u32) {
+    let display = Display::connect(display);
+    let windows = display.windows_of(pid);
+    assert!(!windows.is_empty(), "process {pid} shows no window");
+    let data = [display.atom("WM_DELETE_WINDOW"), 0, 0, 0, 0];
+    for window in windows {
+        let message = ClientMessageEvent::new(32, window, display.atom("WM_PROTOCOLS"), data);
+        let sent = display
+            .connection
+            .send_event(false, window, EventMask::NO_EVENT, message);
+        sent.expect("connected").check().expect("the window is there");
+    }
+}

@@ -1,0 +1,79 @@
+//! Programs that a test starts: each leads a group of its own, and the whole group ends with the value that stands for it.
+
+use std::os::unix::process::CommandExt;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+
+/// A started program with everything that it started in turn.
+#[derive(Debug)]
+pub struct Group {
+    leader: Child,
+}
+
+impl Group {
+    /// Starts `command` as the leader of a new group.
+    ///
+    /// # Panics
+    /// When it cannot be started.
+    pub fn start(command: &mut Command) -> Self {
+        command.process_group(0).stdin(Stdio::null());
+        let leader = command.spawn().unwrap_or_else(|error| panic!("{command:?}: {error}"));
+        Self { leader }
+    }
+
+    /// The program itself.
+    pub fn leader(&mut self) -> &mut Child {
+        &mut self.leader
+    }
+
+    /// Processes of this group that run the executable `program`.
+    pub fn running(&self, program: &Path) -> Vec<u32> {
+        let members = answer_lines(Command::new("pgrep").args(["-g", &self.leader.id().to_string()]));
+        let pids = members.iter().filter_map(|line| line.parse().ok());
+        pids.filter(|&pid| executable(pid).as_deref() == Some(program))
+            .collect()
+    }
+}
+
+impl Drop for Group {
+    fn drop(&mut self) {
+        signal("KILL", &format!("-{}", self.leader.id()));
+        let _gone_already = self.leader.wait();
+    }
+}
+
+/// What a process runs, while it does.
+fn executable(pid: u32) -> Option<PathBuf> {
+    std::fs::read_link(format!("/proc/{pid}/exe")).ok()
+}
+
+/// Processes that `parent` started and whose command line names `program`.
+pub fn children(parent: u32, program: &str) -> Vec<u32> {
+    let found = answer_lines(Command::new("pgrep").args(["-P", &parent.to_string(), "-f", program]));
+    found.iter().filter_map(|line| line.parse().ok()).collect()
+}
+
+/// Sends a signal to one process.
+pub fn kill(pid: u32, name: &str) {
+    signal(name, &pid.to_string());
+}
+
+/// Whether a process is there and not a zombie.
+pub fn is_alive(pid: u32) -> bool {
+    let state = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+    state
+        .rsplit_once(')')
+        .is_some_and(|(_, rest)| !rest.trim_start().starts_with('Z'))
+}
+
+/// `kill` is a program here because the call of that name is `unsafe`.
+fn signal(name: &str, target: &str) {
+    let mut kill = Command::new("kill");
+    let sent = kill.args(["-s", name, "--", target]).stderr(Stdio::null()).status();
+    sent.expect("kill runs");
+}
+
+fn answer_lines(command: &mut Command) -> Vec<String> {
+    let answer = crate::answer(command);
+    answer.out.lines().map(str::to_owned).collect()
+}

@@ -1,0 +1,118 @@
+//! Where a program with a window plays in front of nobody: a display, a message bus and a home that no other program sees.
+
+use std::io::{BufRead, BufReader};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use crate::Home;
+use crate::processes::Group;
+
+/// Pixels of the display.
+const SCREEN: &str = "1440x900x24";
+
+/// A display, a bus and a home. All of it ends when dropped.
+pub struct Stage {
+    /// Where the window's data folder is; `atelier` looks into the same library.
+    pub home: Home,
+    display: String,
+    bus: String,
+    variables: Vec<(String, String)>,
+    _programs: [Group; 2],
+}
+
+impl Stage {
+    /// A stage for one test.
+    ///
+    /// # Panics
+    /// When the display or the bus does not start: `scripts/prepare` installs them.
+    #[expect(clippy::new_without_default, reason = "a stage is built, not defaulted to")]
+    pub fn new() -> Self {
+        let home = Home::new();
+        for folder in ["run", "home"] {
+            std::fs::create_dir(home.path(folder)).expect("made");
+        }
+        // Both programs choose a free place for themselves and tell it once they listen there.
+        let mut display = Command::new("Xvfb");
+        display.args([
+            "-displayfd",
+            "1",
+            "-screen",
+            "0",
+            SCREEN,
+            "-nolisten",
+            "tcp",
+            "-noreset",
+        ]);
+        let (display_group, number) = start_and_hear(&mut display);
+        let mut bus = Command::new("dbus-daemon");
+        bus.args(["--session", "--nofork", "--print-address=1"]);
+        bus.envs(own_folders(&home));
+        let (bus_group, address) = start_and_hear(&mut bus);
+        Self {
+            home,
+            display: format!(":{number}"),
+            bus: address,
+            variables: Vec::new(),
+            _programs: [display_group, bus_group],
+        }
+    }
+
+    /// The same stage with one more variable in the environment of what plays on it.
+    #[must_use]
+    pub fn with(mut self, name: &str, value: &str) -> Self {
+        self.variables.push((name.to_owned(), value.to_owned()));
+        self
+    }
+
+    /// The display's name.
+    pub fn display(&self) -> &str {
+        &self.display
+    }
+
+    /// `command` with the environment of this stage.
+    pub fn dress<'a>(&self, command: &'a mut Command) -> &'a mut Command {
+        for name in ["WAYLAND_DISPLAY", "XAUTHORITY", "XDG_DATA_HOME", "XDG_STATE_HOME"] {
+            command.env_remove(name);
+        }
+        command
+            .envs(own_folders(&self.home))
+            .env("ATELIER_DATA", self.home.data())
+            .env("DISPLAY", &self.display)
+            .env("DBUS_SESSION_BUS_ADDRESS", &self.bus)
+            .env("GDK_BACKEND", "x11")
+            .env("LANG", "C.UTF-8")
+            .env("NO_AT_BRIDGE", "1")
+            .envs(self.variables.iter().map(|(name, value)| (name, value)))
+    }
+
+    /// What the display shows.
+    ///
+    /// # Panics
+    /// When it cannot be photographed.
+    pub fn photograph(&self, file: &Path) {
+        let mut import = Command::new("import");
+        import.args(["-display", &self.display, "-window", "root"]).arg(file);
+        crate::answer(&mut import).ok();
+    }
+}
+
+/// Folders of the person, inside the test's own.
+fn own_folders(home: &Home) -> [(&'static str, PathBuf); 4] {
+    [
+        ("HOME", home.path("home")),
+        ("XDG_RUNTIME_DIR", home.path("run")),
+        ("XDG_CONFIG_HOME", home.path("home/.config")),
+        ("XDG_CACHE_HOME", home.path("home/.cache")),
+    ]
+}
+
+/// Starts a program and waits for the first line that it says.
+fn start_and_hear(command: &mut Command) -> (Group, String) {
+    let mut group = Group::start(command.stdout(Stdio::piped()).stderr(Stdio::null()));
+    let out = group.leader().stdout.take().expect("piped");
+    let mut line = String::new();
+    BufReader::new(out).read_line(&mut line).expect("readable");
+    let line = line.trim().to_owned();
+    assert!(!line.is_empty(), "{command:?} did not start");
+    (group, line)
+}

@@ -1,0 +1,3 @@
+//! The real window with the real worker and the starter model, in front of nobody.
+
+mod main_job;
