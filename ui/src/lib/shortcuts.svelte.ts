@@ -5,6 +5,7 @@
  * `mod` is Ctrl, and ⌘ on a Mac. Keys without `mod` do nothing while somebody types in a text field.
  */
 import type { Key } from "$lib/i18n.svelte";
+import { keysOf, takesText } from "$lib/keys";
 
 export interface Shortcut {
   /** `mod+enter`, `shift+r`, `delete`; none for actions that only the palette offers. */
@@ -16,24 +17,8 @@ export interface Shortcut {
   readonly run: () => void;
 }
 
-export const IS_MAC = /Mac/.test(navigator.userAgent);
-
-/** Keys that a text field needs for itself. */
-function typing(target: EventTarget | null): boolean {
-  if (!(target instanceof HTMLElement)) return false;
-  if (target.isContentEditable || target instanceof HTMLTextAreaElement || target instanceof HTMLSelectElement) return true;
-  return target instanceof HTMLInputElement && !["checkbox", "radio", "range", "button", "submit"].includes(target.type);
-}
-
 /** Text fields have their own meaning for these even with `mod`. */
 const TEXT_KEYS = ["mod+z", "mod+shift+z", "mod+y", "mod+a", "mod+c", "mod+x", "mod+v", "mod+backspace", "mod+delete"];
-
-/** What was pressed, in the order that `keys` are written: `mod+alt+shift+key`. */
-function pressed(event: KeyboardEvent): string {
-  const mod = IS_MAC ? event.metaKey : event.ctrlKey;
-  const names = [mod && "mod", event.altKey && "alt", event.shiftKey && "shift", event.key === " " ? "space" : event.key.toLowerCase()];
-  return names.filter(Boolean).join("+");
-}
 
 class Shortcuts {
   list = $state.raw<Shortcut[]>([]);
@@ -51,8 +36,8 @@ class Shortcuts {
 
   handle(event: KeyboardEvent): void {
     if (event.defaultPrevented || event.isComposing) return;
-    const keys = pressed(event);
-    const inText = typing(event.target);
+    const keys = keysOf(event);
+    const inText = takesText(event.target);
     if (inText && (!keys.includes("mod+") || TEXT_KEYS.includes(keys))) return;
     // A dialog is a room of its own: what lies behind it stays as it is.
     if (event.target instanceof Element && event.target.closest("[role=dialog], [role=menu], [role=listbox]") && !keys.includes("mod+")) return;
