@@ -1,3 +1,4 @@
 //! The real window with the real worker and the starter model, in front of nobody.
 
 mod main_job;
+mod security;
