@@ -1,0 +1,4 @@
+//! Prepares what the window is built with.
+fn main() {
+    tauri_build::build();
+}
