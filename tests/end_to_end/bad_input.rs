@@ -3,18 +3,9 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use atelier_tests::library::assert_whole;
+use atelier_tests::pictures::patchwork;
 use atelier_tests::{Answer, Home, workspace};
-use image::RgbImage;
-
-use crate::library::assert_whole;
-
-/// A picture that looks like no other.
-fn picture(number: u32) -> RgbImage {
-    RgbImage::from_fn(256, 256, |x, y| {
-        let hash = (x / 32 * 31 + y / 32 * 17 + number * 101).wrapping_mul(2_654_435_761);
-        image::Rgb([(hash >> 24) as u8, (hash >> 16) as u8, (hash >> 8) as u8])
-    })
-}
 
 fn write(home: &Home, name: &str, contents: &[u8]) -> PathBuf {
     let path = home.path(name);
@@ -53,7 +44,7 @@ fn home() -> Home {
     let home = Home::new();
     home.run("style new ink").ok();
     for i in 0..9 {
-        picture(i).save(home.path(&format!("{i}.png"))).expect("written");
+        patchwork(i).save(home.path(&format!("{i}.png"))).expect("written");
     }
     let files = (0..9).map(|i| format!("{i}.png"));
     let arguments = ["artwork", "import", "--style", "ink"].map(str::to_owned);

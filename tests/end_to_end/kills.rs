@@ -1,12 +1,12 @@
 //! `kill -9` of studio or worker at any moment of import, training and generation: the library opens, no row is half-written, training
 //! goes on from its checkpoint, nothing is lost.
 
-use std::process::{Child, Command};
+use std::process::Child;
 use std::time::{Duration, Instant};
 
+use atelier_tests::library::{Contents, assert_whole};
+use atelier_tests::processes::{children, kill};
 use atelier_tests::{Home, workspace};
-
-use crate::library::{Contents, assert_whole};
 
 /// Kills in all, over the three kinds of work.
 const KILLS: u32 = 50;
@@ -19,18 +19,9 @@ fn moment(kill: u32, most: Duration) -> Duration {
     most * (kill.wrapping_mul(2_654_435_761) >> 16) / (1 << 16)
 }
 
-fn kill(pid: u32) {
-    let killed = Command::new("kill").args(["-9", &pid.to_string()]).output();
-    killed.expect("kill runs");
-}
-
 /// The worker that a studio started, if it has by now.
 fn worker_of(studio: &Child) -> Option<u32> {
-    let found = Command::new("pgrep")
-        .args(["-P", &studio.id().to_string(), "-f", "atelier-worker"])
-        .output()
-        .expect("pgrep runs");
-    String::from_utf8_lossy(&found.stdout).lines().next()?.parse().ok()
+    children(studio.id(), "atelier-worker").first().copied()
 }
 
 /// Kills the studio, or its worker after which the studio is left to finish.
@@ -38,7 +29,7 @@ fn strike(mut studio: Child, after: Duration, at_worker: bool) {
     std::thread::sleep(after);
     match at_worker.then(|| worker_of(&studio)).flatten() {
         Some(worker) => {
-            kill(worker);
+            kill(worker, "KILL");
             let began = Instant::now();
             while studio.try_wait().expect("a child").is_none() {
                 assert!(
@@ -96,7 +87,7 @@ async fn kill_a_generation(home: &Home, number: u32) {
     let before = Contents::open(&home.data()).await;
     let completed = "SELECT count(*) FROM generations WHERE status = 'completed'";
     let had = before.number(completed).await;
-    let at_worker = number % 2 == 0;
+    let at_worker = number.is_multiple_of(2);
     let studio = home.start("generate --tags house,sea --steps 12 --count 3");
     strike(studio, moment(number, Duration::from_secs(3)), at_worker);
     assert_whole(&home.data()).await;

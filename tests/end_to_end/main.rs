@@ -2,5 +2,4 @@
 
 mod bad_input;
 mod kills;
-mod library;
 mod main_job;

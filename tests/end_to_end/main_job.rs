@@ -1,8 +1,7 @@
 //! The main job: a folder of artworks in, a style trained, a picture in that style out, and what made it read back.
 
+use atelier_tests::library::assert_whole;
 use atelier_tests::{Home, workspace};
-
-use crate::library::assert_whole;
 
 #[tokio::test]
 async fn a_folder_of_artworks_becomes_a_picture_in_their_style() {

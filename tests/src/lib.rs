@@ -1,6 +1,8 @@
 //! What the tests of the whole house share: the built programs, a home of its own for each test, and a stage for those with a window.
 
 pub mod display;
+pub mod library;
+pub mod pictures;
 pub mod processes;
 mod stage;
 pub mod window;

@@ -6,12 +6,16 @@ use sqlx::sqlite::{SqliteConnectOptions, SqlitePool};
 use sqlx::{Row, query};
 
 /// A library, opened beside the programs.
-pub(crate) struct Contents {
+pub struct Contents {
     pool: SqlitePool,
 }
 
 impl Contents {
-    pub(crate) async fn open(data: &Path) -> Self {
+    /// The library in a data folder.
+    ///
+    /// # Panics
+    /// When it does not open.
+    pub async fn open(data: &Path) -> Self {
         let options = SqliteConnectOptions::new()
             .filename(data.join("library.db"))
             .read_only(true);
@@ -20,20 +24,29 @@ impl Contents {
     }
 
     /// One column of text.
-    pub(crate) async fn column(&self, sql: &'static str) -> Vec<String> {
+    ///
+    /// # Panics
+    /// When the query fails.
+    pub async fn column(&self, sql: &'static str) -> Vec<String> {
         let rows = query(sql).fetch_all(&self.pool).await.expect("a sound database");
         rows.iter().map(|row| row.get::<String, _>(0)).collect()
     }
 
     /// One number.
-    pub(crate) async fn number(&self, sql: &'static str) -> i64 {
+    ///
+    /// # Panics
+    /// When the query fails.
+    pub async fn number(&self, sql: &'static str) -> i64 {
         let row = query(sql).fetch_one(&self.pool).await.expect("a sound database");
         row.get(0)
     }
 }
 
-/// Fails unless the database is sound and every picture that a row names is there, whole, and has the content its name says.
-pub(crate) async fn assert_whole(data: &Path) {
+/// Fails unless the database is sound and every picture that a row names is there and whole.
+///
+/// # Panics
+/// When it is not.
+pub async fn assert_whole(data: &Path) {
     let contents = Contents::open(data).await;
     assert_eq!(contents.column("PRAGMA integrity_check").await, ["ok"]);
     let dangling = query("PRAGMA foreign_key_check").fetch_all(&contents.pool).await;
