@@ -27,7 +27,6 @@ import Cpu from "@lucide/svelte/icons/cpu";
 import Crop from "@lucide/svelte/icons/crop";
 import Dices from "@lucide/svelte/icons/dices";
 import Download from "@lucide/svelte/icons/download";
-import Download from "@lucide/svelte/icons/download";
 import Ellipsis from "@lucide/svelte/icons/ellipsis";
 import Eraser from "@lucide/svelte/icons/eraser";
 import ExternalLink from "@lucide/svelte/icons/external-link";
@@ -130,7 +129,6 @@ export const icons = {
   cpu: Cpu,
   crop: Crop,
   dice: Dices,
-  download: Download,
   download: Download,
   eraser: Eraser,
   "external-link": ExternalLink,

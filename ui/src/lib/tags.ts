@@ -13,7 +13,7 @@ export type CheckedTag = { readonly tag: string } | { readonly refusal: Refusal 
 /** Tags that begin with `prefix`, the most used first. */
 export async function completeTag(prefix: string): Promise<readonly TagSuggestion[]> {
   const answer = await commands.tagComplete(prefix);
-  return answer.status === "ok" ? answer.data.map(({ tag, uses }) => ({ tag, uses })) : [];
+  return answer.status === "ok" ? answer.data.map(({ name, usage_count }) => ({ tag: name, uses: usage_count })) : [];
 }
 
 /** Whether `text` can be a tag. */

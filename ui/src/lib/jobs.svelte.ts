@@ -1,0 +1,58 @@
+/** The jobs of the studio as they stand: what runs, what waits, what ended since the start. Kept by events. */
+import { announce } from "$lib/announce.svelte";
+import { commands, events, type Job, type JobProgressed, type Refusal } from "$lib/bindings";
+import { t } from "$lib/i18n.svelte";
+import { toasts } from "$lib/toasts.svelte";
+
+class Jobs {
+  list = $state.raw<Job[]>([]);
+
+  /** The one that the device works on. */
+  get running(): Job | null {
+    return this.list.find((job) => job.status === "running") ?? null;
+  }
+
+  /** Those that wait, in their order. */
+  get queued(): Job[] {
+    return this.list.filter((job) => job.status === "queued");
+  }
+
+  find(id: number | null): Job | null {
+    return this.list.find((job) => job.id === id) ?? null;
+  }
+
+  async start(): Promise<void> {
+    await events.jobChanged.listen(({ payload }) => this.#changed(payload.job));
+    await events.jobProgressed.listen(({ payload }) => this.#progressed(payload));
+    await events.jobRetried.listen(() => toasts.show(t("lib.jobs.retried")));
+    await this.load();
+  }
+
+  async load(): Promise<Refusal | null> {
+    const answer = await commands.jobList();
+    if (answer.status === "error") return answer.error;
+    this.list = answer.data;
+    return null;
+  }
+
+  async cancel(id: number): Promise<void> {
+    const answer = await commands.jobCancel(id);
+    if (answer.status === "error") toasts.refuse(answer.error);
+  }
+
+  #changed(job: Job): void {
+    const before = this.find(job.id);
+    this.list = before ? this.list.map((other) => (other.id === job.id ? job : other)) : [...this.list, job];
+    // Whether the order of those that wait is still the same, only the studio knows.
+    if (before?.status !== job.status) {
+      announce(t("lib.jobs.changed", { title: job.title, status: job.status }));
+      void this.load();
+    }
+  }
+
+  #progressed({ job: id, phase, step, steps, seconds_left }: JobProgressed): void {
+    this.list = this.list.map((job) => (job.id === id ? { ...job, phase, step, steps, seconds_left } : job));
+  }
+}
+
+export const jobs = new Jobs();
