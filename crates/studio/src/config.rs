@@ -24,11 +24,11 @@ impl Config {
     /// that it was built from. `executable` is the running program.
     #[must_use]
     pub fn new(data: Option<PathBuf>, resources: Option<PathBuf>, executable: &Path) -> Self {
-        let programs = executable.parent().unwrap_or(Path::new(".")).to_owned();
+        let beside = executable.parent().unwrap_or(Path::new("."));
         Self {
             data: data.unwrap_or_else(usual_data),
-            resources: resources.unwrap_or_else(|| usual_resources(&programs)),
-            programs,
+            resources: resources.unwrap_or_else(|| usual_resources(beside)),
+            programs: usual_programs(beside),
             lock_wait: LOCK_WAIT,
         }
     }
@@ -39,11 +39,21 @@ fn usual_data() -> PathBuf {
         .map_or_else(|| PathBuf::from("atelier-data"), |dirs| dirs.data_dir().to_owned())
 }
 
-fn usual_resources(programs: &Path) -> PathBuf {
-    let installed = programs.join("models");
-    if installed.is_dir() {
-        installed
-    } else {
-        Path::new(env!("CARGO_MANIFEST_DIR")).join("../../models")
-    }
+/// Where an installed program keeps what belongs to it, as seen from its own folder: beside it (Windows, and a build in this tree), in a
+/// folder of its own (Linux), among the resources of its bundle (macOS).
+const BELONGINGS: [&str; 3] = ["", "../lib/Atelier", "../Resources"];
+
+fn usual_resources(beside: &Path) -> PathBuf {
+    let mut places = BELONGINGS.iter().map(|place| beside.join(place).join("models"));
+    places
+        .find(|place| place.is_dir())
+        .unwrap_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("../../models"))
+}
+
+fn usual_programs(beside: &Path) -> PathBuf {
+    let worker = format!("atelier-worker{}", std::env::consts::EXE_SUFFIX);
+    let mut places = BELONGINGS.iter().map(|place| beside.join(place));
+    places
+        .find(|place| place.join(&worker).is_file())
+        .unwrap_or_else(|| beside.to_owned())
 }

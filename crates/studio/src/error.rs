@@ -53,6 +53,17 @@ impl From<TagError> for Error {
     }
 }
 
+/// At a border that only refusals cross. A defect leaves its facts in the log.
+impl From<Error> for Refusal {
+    fn from(error: Error) -> Self {
+        let refusal = error.refusal();
+        if matches!(refusal, Self::Internal { .. }) {
+            tracing::error!("{error:?}");
+        }
+        refusal
+    }
+}
+
 impl Error {
     /// For `map_err` on what the standard library does with `path`.
     pub(crate) fn file(path: &Path) -> impl FnOnce(io::Error) -> Self {
