@@ -1,0 +1,110 @@
+/** What Welcome knows: the machine, the samples, the base models, and the first picture while it forms. */
+import { createContext } from "svelte";
+import { commands, events, type Models, type Refusal, type Report, type Sample } from "$lib/bindings";
+import { jobs } from "$lib/jobs.svelte";
+import { pictureUrl } from "$lib/pictures";
+import { styles } from "$lib/styles.svelte";
+
+/** The model that ships with the program: it paints at once on any machine. */
+export const STARTER_MODEL = "starter";
+
+/** What the first picture shows: things that the starter model knows well. */
+const FIRST_PICTURE = { tags: ["cat", "orange", "one", "beach", "noon", "clouds"], seed: "1001" };
+
+export class WelcomeState {
+  report = $state.raw<Report | null>(null);
+  models = $state.raw<Models | null>(null);
+  samples = $state.raw<Sample[]>([]);
+  /** Which sample is being opened. */
+  opening = $state<string | null>(null);
+  creating = $state(false);
+  refusal = $state.raw<Refusal | null>(null);
+  newStyle = $state({ name: "", model: STARTER_MODEL });
+  newStyleRefusal = $state.raw<Refusal | null>(null);
+  #firstJob = $state<number | null>(null);
+  #preview = $state<string | null>(null);
+  #finished = $state<number | null>(null);
+
+  /** The job of the first picture, once there is one. */
+  get firstJob() {
+    return jobs.find(this.#firstJob);
+  }
+
+  /** The first picture as far as it is. */
+  get firstPicture(): string | null {
+    return this.#finished === null ? this.#preview : pictureUrl.generation(this.#finished);
+  }
+
+  get firstPictureDone(): boolean {
+    return this.#finished !== null;
+  }
+
+  constructor() {
+    void events.jobPreviewed.listen(({ payload }) => {
+      if (payload.job === this.#firstJob) this.#preview = pictureUrl.preview(payload.job, payload.index, payload.version);
+    });
+    void events.generationFinished.listen(({ payload }) => {
+      if (payload.job === this.#firstJob) this.#finished = payload.generation;
+    });
+  }
+
+  /** Asks what the screen shows; the drivers behind the report may take a second. */
+  async load(): Promise<void> {
+    const [report, models, samples] = await Promise.all([commands.machineReport(), commands.modelList(), commands.sampleList()]);
+    if (report.status === "ok") this.report = report.data;
+    if (models.status === "ok") this.models = models.data;
+    if (samples.status === "ok") this.samples = samples.data;
+    this.refusal = [report, models, samples].find((answer) => answer.status === "error")?.error ?? null;
+  }
+
+  /** Takes a sample in as a style and paints a first picture, so that there is something to see within the first minute. */
+  async openSample(id: string): Promise<void> {
+    this.opening = id;
+    this.refusal = null;
+    const answer = await commands.sampleOpen(id);
+    this.opening = null;
+    if (answer.status === "error") {
+      this.refusal = answer.error;
+      return;
+    }
+    await styles.load();
+    styles.choose(answer.data.id);
+    await this.#paintFirst();
+  }
+
+  async #paintFirst(): Promise<void> {
+    if (this.#firstJob !== null) return;
+    const answer = await commands.generationPlace({
+      styles: [],
+      tags: FIRST_PICTURE.tags,
+      negative: [],
+      aspect: "1:1",
+      seed: FIRST_PICTURE.seed,
+      count: 1,
+      steps: null,
+      guidance: null,
+      sampler: null,
+      model: STARTER_MODEL,
+    });
+    if (answer.status === "error") this.refusal = answer.error;
+    else this.#firstJob = answer.data;
+  }
+
+  /** Makes an empty style and chooses it; tells whether it worked. */
+  async createStyle(): Promise<boolean> {
+    this.creating = true;
+    const answer = await commands.styleCreate(this.newStyle.name.trim(), this.newStyle.model);
+    this.creating = false;
+    if (answer.status === "error") {
+      this.newStyleRefusal = answer.error;
+      return false;
+    }
+    this.newStyle.name = "";
+    this.newStyleRefusal = null;
+    await styles.load();
+    styles.choose(answer.data.id);
+    return true;
+  }
+}
+
+export const [welcomeState, provideWelcomeState] = createContext<WelcomeState>();
