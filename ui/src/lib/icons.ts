@@ -1,10 +1,14 @@
 /** The pictograms of the window, each imported by itself so that no other one is shipped. */
 import Accessibility from "@lucide/svelte/icons/accessibility";
 import ArrowDown from "@lucide/svelte/icons/arrow-down";
+import ArrowDownLeft from "@lucide/svelte/icons/arrow-down-left";
+import ArrowDownRight from "@lucide/svelte/icons/arrow-down-right";
 import ArrowLeft from "@lucide/svelte/icons/arrow-left";
 import ArrowRight from "@lucide/svelte/icons/arrow-right";
 import ArrowUp from "@lucide/svelte/icons/arrow-up";
 import ArrowUpDown from "@lucide/svelte/icons/arrow-up-down";
+import ArrowUpLeft from "@lucide/svelte/icons/arrow-up-left";
+import ArrowUpRight from "@lucide/svelte/icons/arrow-up-right";
 import Bell from "@lucide/svelte/icons/bell";
 import Boxes from "@lucide/svelte/icons/boxes";
 import Brush from "@lucide/svelte/icons/brush";
@@ -104,10 +108,14 @@ import ZoomOut from "@lucide/svelte/icons/zoom-out";
 export const icons = {
   accessibility: Accessibility,
   "arrow-down": ArrowDown,
+  "arrow-down-left": ArrowDownLeft,
+  "arrow-down-right": ArrowDownRight,
   "arrow-left": ArrowLeft,
   "arrow-right": ArrowRight,
   "arrow-up": ArrowUp,
   "arrow-up-down": ArrowUpDown,
+  "arrow-up-left": ArrowUpLeft,
+  "arrow-up-right": ArrowUpRight,
   bell: Bell,
   boxes: Boxes,
   brush: Brush,
