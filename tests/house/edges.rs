@@ -12,6 +12,7 @@ const ALLOWED: &[(&str, &str)] = &[
     ("atelier-worker", "atelier-worker-protocol"),
     ("atelier-worker", "atelier-engine"),
     ("atelier-cli", "atelier-studio"),
+    ("atelier-window", "atelier-studio"),
 ];
 
 /// Crates that a room must not meet, however far down.
@@ -22,6 +23,7 @@ const NEVER: &[(&str, &[&str])] = &[
     ("atelier-worker", &["reqwest", "hyper", "sqlx"]),
     ("atelier-studio", &["tauri", "candle-core", "sqlx-postgres"]),
     ("atelier-cli", &["tauri", "candle-core", "sqlx-postgres"]),
+    ("atelier-window", &["candle-core", "sqlx-postgres"]),
 ];
 
 fn metadata() -> Metadata {

@@ -1,7 +1,9 @@
 //! What a window manager would do: there is none on a stage.
 
 use x11rb::connection::Connection;
-use x11rb::protocol::xproto::{Atom, AtomEnum, ClientMessageEvent, ConnectionExt, EventMask, Window};
+use x11rb::protocol::xproto::{
+    Atom, AtomEnum, ClientMessageEvent, ConnectionExt, EventMask, InputFocus, MapState, Window,
+};
 use x11rb::rust_connection::RustConnection;
 
 /// A connection to a display.
@@ -38,8 +40,20 @@ impl Display {
         asked.ok()?.reply().ok()?.value32()?.next()
     }
 
+    /// The program whose window this is or lies in.
+    fn owner_of(&self, window: Window) -> Option<u32> {
+        let mut inside = window;
+        loop {
+            if let Some(pid) = self.pid_of(inside) {
+                return Some(pid);
+            }
+            let parent = self.connection.query_tree(inside).ok()?.reply().ok()?.parent;
+            (parent != x11rb::NONE).then_some(())?;
+            inside = parent;
+        }
+    }
+
     fn is_shown(&self, window: Window) -> bool {
-        use x11rb::protocol::xproto::MapState;
         let asked = self.connection.get_window_attributes(window);
         asked
             .ok()
@@ -64,4 +78,27 @@ pub fn ask_to_close(display: &str, pid: u32) {
             .send_event(false, window, EventMask::NO_EVENT, message);
         sent.expect("connected").check().expect("the window is there");
     }
+}
+
+/// Takes the keyboard away from all windows, as clicking beside them does.
+///
+/// # Panics
+/// When the display is gone.
+pub fn take_focus_away(display: &str) {
+    let display = Display::connect(display);
+    let taken = display
+        .connection
+        .set_input_focus(InputFocus::NONE, x11rb::NONE, x11rb::CURRENT_TIME);
+    taken.expect("connected").check().expect("the display is there");
+}
+
+/// Whether the keyboard is with a window of this program.
+///
+/// # Panics
+/// When the display is gone.
+pub fn has_focus(display: &str, pid: u32) -> bool {
+    let display = Display::connect(display);
+    let asked = display.connection.get_input_focus().expect("connected");
+    let focus = asked.reply().expect("the display is there").focus;
+    display.owner_of(focus) == Some(pid)
 }

@@ -6,6 +6,7 @@ pub mod pictures;
 pub mod processes;
 mod stage;
 pub mod window;
+mod words;
 
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
@@ -14,6 +15,7 @@ use tempfile::TempDir;
 
 pub use stage::Stage;
 pub use window::Window;
+pub use words::Words;
 
 /// Root of the workspace.
 pub fn workspace() -> &'static Path {

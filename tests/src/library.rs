@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use sqlx::sqlite::{SqliteConnectOptions, SqlitePool};
-use sqlx::{Row, query};
+use sqlx::{AssertSqlSafe, Row, query};
 
 /// A library, opened beside the programs.
 pub struct Contents {
@@ -40,6 +40,21 @@ impl Contents {
         let row = query(sql).fetch_one(&self.pool).await.expect("a sound database");
         row.get(0)
     }
+}
+
+/// Makes everything in a library a day younger than it is, as after a clock that was a day ahead has been set right.
+///
+/// # Panics
+/// When the library cannot be written.
+pub async fn set_dates_ahead(data: &Path) {
+    let options = SqliteConnectOptions::new().filename(data.join("library.db"));
+    let pool = SqlitePool::connect_with(options).await.expect("the library opens");
+    let later = "strftime('%Y-%m-%dT%H:%M:%fZ', created_at, '+1 day')";
+    for table in ["styles", "artworks", "jobs", "generations"] {
+        let sql = format!("UPDATE {table} SET created_at = {later}");
+        query(AssertSqlSafe(sql)).execute(&pool).await.expect("written");
+    }
+    pool.close().await;
 }
 
 /// Fails unless the database is sound and every picture that a row names is there and whole.

@@ -17,6 +17,8 @@ pub struct Stage {
     display: String,
     bus: String,
     variables: Vec<(String, String)>,
+    /// Room in the data folder, if it is a disk of its own.
+    disk_bytes: Option<u64>,
     _programs: [Group; 2],
 }
 
@@ -53,6 +55,7 @@ impl Stage {
             display: format!(":{number}"),
             bus: address,
             variables: Vec::new(),
+            disk_bytes: None,
             _programs: [display_group, bus_group],
         }
     }
@@ -64,13 +67,26 @@ impl Stage {
         self
     }
 
+    /// The same stage with a data folder that is a disk of this size, empty whenever the studio starts. Only the studio sees it there; see
+    /// [`Window::data`](crate::Window::data).
+    #[must_use]
+    pub fn with_disk(mut self, bytes: u64) -> Self {
+        std::fs::create_dir(self.home.data()).expect("made");
+        self.disk_bytes = Some(bytes);
+        self
+    }
+
     /// The display's name.
     pub fn display(&self) -> &str {
         &self.display
     }
 
-    /// `command` with the environment of this stage.
-    pub fn dress<'a>(&self, command: &'a mut Command) -> &'a mut Command {
+    /// A command that starts `program` on this stage.
+    pub fn program(&self, program: &Path) -> Command {
+        let mut command = match self.disk_bytes {
+            None => Command::new(program),
+            Some(bytes) => on_a_disk(bytes, &self.home.data(), program),
+        };
         for name in ["WAYLAND_DISPLAY", "XAUTHORITY", "XDG_DATA_HOME", "XDG_STATE_HOME"] {
             command.env_remove(name);
         }
@@ -82,17 +98,8 @@ impl Stage {
             .env("GDK_BACKEND", "x11")
             .env("LANG", "C.UTF-8")
             .env("NO_AT_BRIDGE", "1")
-            .envs(self.variables.iter().map(|(name, value)| (name, value)))
-    }
-
-    /// What the display shows.
-    ///
-    /// # Panics
-    /// When it cannot be photographed.
-    pub fn photograph(&self, file: &Path) {
-        let mut import = Command::new("import");
-        import.args(["-display", &self.display, "-window", "root"]).arg(file);
-        crate::answer(&mut import).ok();
+            .envs(self.variables.iter().map(|(name, value)| (name, value)));
+        command
     }
 }
 
@@ -104,6 +111,16 @@ fn own_folders(home: &Home) -> [(&'static str, PathBuf); 4] {
         ("XDG_CONFIG_HOME", home.path("home/.config")),
         ("XDG_CACHE_HOME", home.path("home/.cache")),
     ]
+}
+
+/// Starts `program` as root of a user namespace of its own, where it may mount a disk on `folder`.
+fn on_a_disk(bytes: u64, folder: &Path, program: &Path) -> Command {
+    let script = format!(r#"mount -t tmpfs -o size={bytes} tmpfs "$0"; exec "$@""#);
+    let mut command = Command::new("unshare");
+    command
+        .args(["--user", "--map-root-user", "--mount", "sh", "-ec", &script])
+        .args([folder, program]);
+    command
 }
 
 /// Starts a program and waits for the first line that it says.

@@ -4,7 +4,7 @@
 
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::Stdio;
 use std::time::{Duration, Instant};
 
 use fantoccini::actions::{InputSource, KeyAction, KeyActions};
@@ -14,7 +14,7 @@ use fantoccini::{Client, ClientBuilder};
 use hyper_util::client::legacy::connect::HttpConnector;
 use serde_json::{Value, json};
 
-use crate::processes::{Group, is_alive};
+use crate::processes::{Group, children, is_alive};
 use crate::{Stage, workspace};
 
 /// How long a thing may take to appear when nothing is computed for it.
@@ -30,6 +30,7 @@ const ELEMENT: &str = "element-6066-11e4-a52e-4f735466cecf";
 pub struct Window {
     client: Client,
     driver: Group,
+    data: PathBuf,
 }
 
 impl Window {
@@ -45,12 +46,12 @@ impl Window {
 
     async fn launch(stage: &Stage) -> Self {
         let [port, native_port] = free_ports();
-        let mut driver = Command::new(workspace().join("target/tools/bin/tauri-driver"));
+        let mut driver = stage.program(&workspace().join("target/tools/bin/tauri-driver"));
         driver
             .args(["--port", &port.to_string(), "--native-port", &native_port.to_string()])
             .args(["--native-driver", "/usr/bin/WebKitWebDriver"])
             .stdout(Stdio::null());
-        let driver = Group::start(stage.dress(&mut driver));
+        let driver = Group::start(&mut driver);
         let options = json!({ "tauri:options": { "application": application() } });
         let Value::Object(capabilities) = options else {
             unreachable!("an object is written above")
@@ -60,7 +61,11 @@ impl Window {
         let address = format!("http://127.0.0.1:{port}");
         let client = within(SOON, async || builder.connect(&address).await.ok()).await;
         let client = client.unwrap_or_else(|| panic!("no session with {}", application().display()));
-        Self { client, driver }
+        Self {
+            client,
+            driver,
+            data: stage.home.data(),
+        }
     }
 
     /// The WebDriver session, for what a person would not do.
@@ -75,6 +80,25 @@ impl Window {
     pub fn pid(&self) -> u32 {
         let found = self.driver.running(&application());
         *found.first().expect("the studio runs")
+    }
+
+    /// Process of the studio's worker, once it has one.
+    ///
+    /// # Panics
+    /// When it has none in time.
+    pub async fn worker(&self) -> u32 {
+        let studio = self.pid();
+        let worker = within(SOON, async || children(studio, "atelier-worker").first().copied());
+        worker.await.expect("the studio starts a worker")
+    }
+
+    /// The data folder as the studio sees it.
+    pub fn data(&self) -> PathBuf {
+        let below_root = self.data.strip_prefix("/").expect("absolute");
+        Path::new("/proc")
+            .join(self.pid().to_string())
+            .join("root")
+            .join(below_root)
     }
 
     /// The one thing with this role and name, as soon as it is there.
@@ -127,11 +151,24 @@ impl Window {
     pub async fn click(&self, role: &str, name: &str) {
         let clicked = within(SOON, async || {
             let element = self.look(role, name).await.into_iter().next()?;
-            (element.is_enabled().await.ok()? && element.click().await.is_ok()).then_some(())
+            let is_enabled = element.is_enabled().await.ok()?;
+            (is_enabled && self.hand_of(element).await?.click().await.is_ok()).then_some(())
         });
         if clicked.await.is_none() {
             self.fail(&format!("no {role} “{name}” that can be clicked")).await;
         }
+    }
+
+    /// Where a hand would click for this element: an input that is hidden behind its label is clicked there.
+    async fn hand_of(&self, element: Element) -> Option<Element> {
+        let script =
+            "const [it] = arguments; return it.matches('[type=radio], [type=checkbox]') ? (it.labels[0] ?? it) : it";
+        let hand = self
+            .client
+            .execute(script, vec![json!({ ELEMENT: String::from(element.element_id()) })])
+            .await;
+        let id = hand.ok()?[ELEMENT].as_str()?.to_owned();
+        Some(Element::from_element_id(self.client.clone(), ElementRef::from(id)))
     }
 
     /// Writes `text` into an empty or filled field.
@@ -194,6 +231,19 @@ impl Window {
             |error| error.to_string(),
             |lines| lines.as_str().unwrap_or("").to_owned(),
         )
+    }
+
+    /// Waits until every picture on the screen is there and nothing moves but what moves for ever.
+    ///
+    /// # Panics
+    /// When that does not happen in time.
+    pub async fn settle(&self) {
+        let settled = within(SOON, async || {
+            (self.run(include_str!("window/settled.js"), Vec::new()).await == true).then_some(())
+        });
+        if settled.await.is_none() {
+            self.fail("the screen does not come to rest").await;
+        }
     }
 
     /// Rules of axe-core that the screen breaks seriously, with the places.

@@ -1,4 +1,8 @@
 //! The real window with the real worker and the starter model, in front of nobody.
 
 mod main_job;
+mod package;
+mod screens;
 mod security;
+mod steps;
+mod survival;

@@ -1,0 +1,69 @@
+//! What a person does on each screen, in the words of the screen.
+
+use std::path::Path;
+
+use atelier_tests::{Home, Window, Words, workspace};
+
+/// In the order of the navigation.
+pub(crate) const SCREENS: [&str; 7] = [
+    "Artworks", "Train", "Generate", "Gallery", "Welcome", "Models", "Settings",
+];
+/// The sample artist whose look is learnt fastest.
+pub(crate) const ARTIST: &str = "neon-night";
+
+/// Goes to a screen by its address, as the navigation does, in whatever language.
+pub(crate) async fn go(window: &Window, screen: &str) {
+    window
+        .run("location.hash = `#/${arguments[0]}`", vec![screen.into()])
+        .await;
+    window.find("heading", ".*").await;
+}
+
+/// Chooses a language and a theme in the settings.
+pub(crate) async fn look_like(window: &Window, language: &str, theme: &str) {
+    go(window, "settings").await;
+    let name = match language {
+        "ko" => "한국어",
+        _ => "English",
+    };
+    window.click("radio", name).await;
+    window
+        .find("radio", Words::of(language).say(&format!("settings.theme.{theme}")))
+        .await;
+    window
+        .click("radio", Words::of(language).say(&format!("settings.theme.{theme}")))
+        .await;
+}
+
+/// Puts a style with the sample artist's artworks into the library of `home`.
+pub(crate) fn library_of_an_artist(home: &Home) {
+    let artworks = workspace().join("models/samples").join(ARTIST);
+    home.run(&format!("style new {ARTIST}")).ok();
+    home.run(&format!("artwork import {} --style {ARTIST}", artworks.display()))
+        .ok();
+}
+
+/// Adds a folder to the style that is chosen.
+pub(crate) async fn import(window: &Window, folder: &Path) {
+    go(window, "artworks").await;
+    window
+        .fill("textbox", "Folder.*", folder.to_str().expect("a plain path"))
+        .await;
+    window.press(&[fantoccini::key::Key::Enter.into()]).await;
+}
+
+/// Starts a quick training of the style that is chosen.
+pub(crate) async fn train(window: &Window) {
+    go(window, "train").await;
+    window.click("radio", "Quick").await;
+    window.click("button", "Train").await;
+}
+
+/// Asks for `count` pictures of a house.
+pub(crate) async fn generate(window: &Window, count: u32) {
+    go(window, "generate").await;
+    window.fill("spinbutton", "Pictures", &count.to_string()).await;
+    window.fill("combobox", "Tags", "house").await;
+    window.press(&[fantoccini::key::Key::Enter.into()]).await;
+    window.click("button", "Generate").await;
+}

@@ -1,0 +1,141 @@
+//! What may happen to a studio while it works: it goes on, or says why not, and loses nothing.
+
+use std::fs::File;
+use std::io::Write;
+
+use atelier_tests::library::{Contents, assert_whole, set_dates_ahead};
+use atelier_tests::pictures::patchwork;
+use atelier_tests::processes::kill;
+use atelier_tests::window::{JOB, SOON, application, within};
+use atelier_tests::{Stage, Window, display};
+
+use crate::steps::{generate, go, import, library_of_an_artist, train};
+
+const COMPLETED: &str = "SELECT count(*) FROM generations WHERE status = 'completed'";
+const TRAINED: &str = "SELECT count(*) FROM styles WHERE training_status = 'completed'";
+
+/// Waits until `sql` gives `expected`.
+async fn comes_to(stage: &Stage, sql: &'static str, expected: i64) {
+    let contents = Contents::open(&stage.home.data()).await;
+    let reached = within(JOB, async || (contents.number(sql).await == expected).then_some(()));
+    assert!(reached.await.is_some(), "{sql} gives {}", contents.number(sql).await);
+}
+
+#[tokio::test]
+async fn a_killed_worker_is_told_of_and_replaced() {
+    let stage = Stage::new();
+    library_of_an_artist(&stage.home);
+    let window = Window::open(&stage).await;
+    generate(&window, 2).await;
+    kill(window.worker().await, "KILL");
+    comes_to(&stage, COMPLETED, 2).await;
+    train(&window).await;
+    window.find("progressbar", ".*").await;
+    kill(window.worker().await, "KILL");
+    comes_to(&stage, TRAINED, 1).await;
+    window.close(&stage).await;
+    assert_whole(&stage.home.data()).await;
+}
+
+#[tokio::test]
+async fn work_goes_on_after_the_next_start() {
+    let stage = Stage::new();
+    library_of_an_artist(&stage.home);
+    let window = Window::open(&stage).await;
+    generate(&window, 3).await;
+    window.worker().await;
+    window.close(&stage).await;
+    let window = Window::open(&stage).await;
+    comes_to(&stage, COMPLETED, 3).await;
+    train(&window).await;
+    window.worker().await;
+    window.kill();
+    let window = Window::open(&stage).await;
+    comes_to(&stage, TRAINED, 1).await;
+    window.close(&stage).await;
+    assert_whole(&stage.home.data()).await;
+}
+
+#[tokio::test]
+async fn a_full_disk_is_said_and_work_goes_on_when_there_is_room() {
+    let stage = Stage::new().with_disk(64 << 20);
+    let window = Window::open(&stage).await;
+    let mut filler = File::create(window.data().join("filler")).expect("made");
+    while filler.write_all(&[0; 4096]).is_ok() {}
+    generate(&window, 1).await;
+    window.find_within(JOB, "alert", ".*(full|space|room).*").await;
+    drop(filler);
+    std::fs::remove_file(window.data().join("filler")).expect("removed");
+    generate(&window, 1).await;
+    window.find_within(JOB, "option", ".*").await;
+    assert_whole(&window.data()).await;
+    window.kill();
+}
+
+#[tokio::test]
+async fn a_second_studio_raises_the_first() {
+    let stage = Stage::new();
+    let window = Window::open(&stage).await;
+    display::take_focus_away(stage.display());
+    let second = atelier_tests::answer(&mut stage.program(&application()));
+    assert!(second.status.success(), "{second:?}");
+    let raised = within(SOON, async || {
+        display::has_focus(stage.display(), window.pid()).then_some(())
+    });
+    assert!(raised.await.is_some(), "the first window stays behind");
+    window.close(&stage).await;
+}
+
+#[tokio::test]
+async fn a_folder_with_rubbish_gives_what_is_good_in_it() {
+    let stage = Stage::new();
+    let folder = stage.home.path("artworks");
+    std::fs::create_dir(&folder).expect("made");
+    for number in 0..450 {
+        patchwork(number)
+            .save(folder.join(format!("{number}.png")))
+            .expect("written");
+    }
+    for number in 0..50 {
+        std::fs::write(folder.join(format!("rubbish-{number}.jpg")), b"no picture").expect("written");
+    }
+    stage.home.run("style new patchwork").ok();
+    let window = Window::open(&stage).await;
+    import(&window, &folder).await;
+    comes_to(&stage, "SELECT count(*) FROM artworks", 450).await;
+    window.find_within(JOB, "[a-z]+", ".*50.*").await;
+    window.close(&stage).await;
+    assert_whole(&stage.home.data()).await;
+}
+
+/// What a clock that was set back leaves: rows from tomorrow.
+#[tokio::test]
+async fn a_clock_set_back_changes_nothing() {
+    let stage = Stage::new();
+    library_of_an_artist(&stage.home);
+    stage.home.run("generate --tags house --steps 4 --count 2").ok();
+    set_dates_ahead(&stage.home.data()).await;
+    let window = Window::open(&stage).await;
+    generate(&window, 1).await;
+    comes_to(&stage, COMPLETED, 3).await;
+    go(&window, "gallery").await;
+    window.find("option", ".*").await;
+    window.close(&stage).await;
+}
+
+#[tokio::test]
+async fn a_display_with_small_pixels_shows_all_of_it() {
+    let stage = Stage::new().with("GDK_SCALE", "2");
+    library_of_an_artist(&stage.home);
+    let window = Window::open(&stage).await;
+    assert_eq!(window.run("return devicePixelRatio", Vec::new()).await, 2);
+    for screen in crate::steps::SCREENS {
+        go(&window, screen).await;
+        let wider = window
+            .run("return document.documentElement.scrollWidth - innerWidth", Vec::new())
+            .await;
+        assert_eq!(wider, 0, "{screen} is wider than the window");
+        window.photograph(&format!("{}-200-percent", screen)).await;
+    }
+    window.close(&stage).await;
+}
