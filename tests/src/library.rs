@@ -57,6 +57,39 @@ pub async fn set_dates_ahead(data: &Path) {
     pool.close().await;
 }
 
+/// Makes the pictures of a library `count`: rows like those there are, at dates of their own, over the same files.
+///
+/// # Panics
+/// When the library cannot be written.
+pub async fn multiply_generations(data: &Path, count: u32) {
+    let options = SqliteConnectOptions::new().filename(data.join("library.db"));
+    let pool = SqlitePool::connect_with(options).await.expect("the library opens");
+    let statements = [
+        "CREATE TEMP TABLE made AS
+           SELECT *, row_number() OVER (ORDER BY id) - 1 AS place FROM generations WHERE status = 'completed'",
+        "CREATE TEMP TABLE places AS
+           WITH RECURSIVE counted(n) AS (SELECT (SELECT count(*) FROM made) UNION ALL SELECT n + 1 FROM counted WHERE n + 1 < $1)
+           SELECT n, n % (SELECT count(*) FROM made) AS place FROM counted",
+        "INSERT INTO generations (style_id, aspect_ratio, seed, result_url, status, settings, created_at)
+           SELECT style_id, aspect_ratio, seed + n, result_url, status, settings,
+                  strftime('%Y-%m-%dT%H:%M:%fZ', created_at, '-' || (n * 5) || ' minutes')
+             FROM places JOIN made USING (place)",
+        "INSERT INTO generation_tags (generation_id, tag_id, sequence)
+           SELECT copies.id, tag_id, sequence
+             FROM generations AS copies
+             JOIN made ON made.result_url = copies.result_url AND copies.id NOT IN (SELECT id FROM made)
+             JOIN generation_tags ON generation_id = made.id",
+    ];
+    let mut connection = pool.acquire().await.expect("connected");
+    for statement in statements {
+        query(statement)
+            .bind(count)
+            .execute(&mut *connection)
+            .await
+            .expect("written");
+    }
+}
+
 /// Fails unless the database is sound and every picture that a row names is there and whole.
 ///
 /// # Panics

@@ -3,6 +3,7 @@
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::time::{SystemTime, UNIX_EPOCH};
 
 /// A started program with everything that it started in turn.
 #[derive(Debug)]
@@ -45,6 +46,49 @@ impl Drop for Group {
 /// What a process runs, while it does.
 fn executable(pid: u32) -> Option<PathBuf> {
     std::fs::read_link(format!("/proc/{pid}/exe")).ok()
+}
+
+/// Memory of a process and all that it started, but for those whose command line names `but`: proportional set size, in which what several
+/// share is counted once.
+///
+/// # Panics
+/// When Linux does not tell it.
+pub fn memory_bytes(pid: u32, but: &str) -> u64 {
+    let rollup = std::fs::read_to_string(format!("/proc/{pid}/smaps_rollup")).unwrap_or_default();
+    let line = rollup
+        .lines()
+        .find_map(|line| line.strip_prefix("Pss:"))
+        .unwrap_or("0 kB");
+    let kilobytes: u64 = line.trim().trim_end_matches(" kB").parse().expect("a number");
+    let unwanted = children(pid, but);
+    let wanted = children(pid, ".").into_iter().filter(|child| !unwanted.contains(child));
+    kilobytes * 1024 + wanted.map(|child| memory_bytes(child, but)).sum::<u64>()
+}
+
+/// When a process was started, in milliseconds of the epoch, to a hundredth of a second.
+///
+/// # Panics
+/// When it is gone.
+pub fn started_at_ms(pid: u32) -> f64 {
+    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).expect("the process is there");
+    // Field 22 in hundredths of a second since the machine started (proc(5)); the second field may hold anything, but ends with `)`.
+    let after_name = stat.rsplit_once(')').expect("a name").1;
+    let started: f64 = after_name
+        .split_whitespace()
+        .nth(19)
+        .and_then(|ticks| ticks.parse().ok())
+        .expect("ticks");
+    let uptime = std::fs::read_to_string("/proc/uptime").expect("Linux tells it");
+    let up: f64 = uptime
+        .split_whitespace()
+        .next()
+        .and_then(|up| up.parse().ok())
+        .expect("seconds");
+    let now = SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .expect("after 1970")
+        .as_secs_f64();
+    (now - up + started / 100.0) * 1000.0
 }
 
 /// Processes that `parent` started and whose command line names `program`.

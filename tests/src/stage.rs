@@ -4,9 +4,12 @@ use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use crate::Home;
 use crate::processes::Group;
+use crate::{Home, workspace};
 
+/// The studio with its window, as `scripts/test` built and laid it aside: another build may leave one at the usual place that looks for its
+/// pages elsewhere.
+const TESTED: &str = "target/window/debug/atelier-window";
 /// Pixels of the display.
 const SCREEN: &str = "1440x900x24";
 
@@ -14,6 +17,8 @@ const SCREEN: &str = "1440x900x24";
 pub struct Stage {
     /// Where the window's data folder is; `atelier` looks into the same library.
     pub home: Home,
+    /// The studio that plays here.
+    application: PathBuf,
     display: String,
     bus: String,
     variables: Vec<(String, String)>,
@@ -52,12 +57,20 @@ impl Stage {
         let (bus_group, address) = start_and_hear(&mut bus);
         Self {
             home,
+            application: workspace().join(TESTED),
             display: format!(":{number}"),
             bus: address,
             variables: Vec::new(),
             disk_bytes: None,
             _programs: [display_group, bus_group],
         }
+    }
+
+    /// The same stage with another build of the studio.
+    #[must_use]
+    pub fn playing(mut self, application: PathBuf) -> Self {
+        self.application = application;
+        self
     }
 
     /// The same stage with one more variable in the environment of what plays on it.
@@ -74,6 +87,15 @@ impl Stage {
         std::fs::create_dir(self.home.data()).expect("made");
         self.disk_bytes = Some(bytes);
         self
+    }
+
+    /// The program that plays here.
+    ///
+    /// # Panics
+    /// When it is not built.
+    pub fn application(&self) -> PathBuf {
+        let found = self.application.canonicalize();
+        found.unwrap_or_else(|error| panic!("{}: {error}; run scripts/test", self.application.display()))
     }
 
     /// The display's name.

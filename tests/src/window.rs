@@ -30,6 +30,7 @@ const ELEMENT: &str = "element-6066-11e4-a52e-4f735466cecf";
 pub struct Window {
     client: Client,
     driver: Group,
+    application: PathBuf,
     data: PathBuf,
 }
 
@@ -45,6 +46,7 @@ impl Window {
     }
 
     async fn launch(stage: &Stage) -> Self {
+        let application = stage.application();
         let [port, native_port] = free_ports();
         let mut driver = stage.program(&workspace().join("target/tools/bin/tauri-driver"));
         driver
@@ -52,7 +54,7 @@ impl Window {
             .args(["--native-driver", "/usr/bin/WebKitWebDriver"])
             .stdout(Stdio::null());
         let driver = Group::start(&mut driver);
-        let options = json!({ "tauri:options": { "application": application() } });
+        let options = json!({ "tauri:options": { "application": &application } });
         let Value::Object(capabilities) = options else {
             unreachable!("an object is written above")
         };
@@ -60,10 +62,11 @@ impl Window {
         builder.capabilities(capabilities);
         let address = format!("http://127.0.0.1:{port}");
         let client = within(SOON, async || builder.connect(&address).await.ok()).await;
-        let client = client.unwrap_or_else(|| panic!("no session with {}", application().display()));
+        let client = client.unwrap_or_else(|| panic!("no session with {}", application.display()));
         Self {
             client,
             driver,
+            application,
             data: stage.home.data(),
         }
     }
@@ -78,7 +81,7 @@ impl Window {
     /// # Panics
     /// When it is not running.
     pub fn pid(&self) -> u32 {
-        let found = self.driver.running(&application());
+        let found = self.driver.running(&self.application);
         *found.first().expect("the studio runs")
     }
 
@@ -294,18 +297,6 @@ impl Window {
         let ended = within(SOON, async || (!is_alive(pid)).then_some(()));
         assert!(ended.await.is_some(), "the studio does not end");
     }
-}
-
-/// The studio with its window, as `scripts/test` built and laid it aside: another build may leave one that looks for its pages elsewhere.
-///
-/// # Panics
-/// When it was not built.
-pub fn application() -> PathBuf {
-    let folder = Path::new("target/window/debug");
-    let application = workspace().join(folder).join("atelier-window");
-    application
-        .canonicalize()
-        .unwrap_or_else(|error| panic!("{}: {error}; run scripts/test", application.display()))
 }
 
 /// What `look` finds, looked for again and again until the deadline.

@@ -6,7 +6,7 @@ use std::io::Write;
 use atelier_tests::library::{Contents, assert_whole, set_dates_ahead};
 use atelier_tests::pictures::patchwork;
 use atelier_tests::processes::kill;
-use atelier_tests::window::{JOB, SOON, application, within};
+use atelier_tests::window::{JOB, SOON, within};
 use atelier_tests::{Stage, Window, display};
 
 use crate::steps::{generate, go, import, library_of_an_artist, train};
@@ -77,7 +77,7 @@ async fn a_second_studio_raises_the_first() {
     let stage = Stage::new();
     let window = Window::open(&stage).await;
     display::take_focus_away(stage.display());
-    let second = atelier_tests::answer(&mut stage.program(&application()));
+    let second = atelier_tests::answer(&mut stage.program(&stage.application()));
     assert!(second.status.success(), "{second:?}");
     let raised = within(SOON, async || {
         display::has_focus(stage.display(), window.pid()).then_some(())
