@@ -8,6 +8,7 @@ macro_rules! refusals {
     ($($(#[$doc:meta])* $name:ident = $exit:literal { $($field:ident: $kind:ty),* $(,)? }),+ $(,)?) => {
         /// What a person is told: as JSON `{"code": …, "details": {…}}`.
         #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+        #[cfg_attr(feature = "specta", derive(specta::Type))]
         #[serde(tag = "code", content = "details", rename_all = "snake_case")]
         #[expect(missing_docs, reason = "a field is what its name says; the sentence that uses it stands in the catalogue")]
         pub enum Refusal {
@@ -160,6 +161,8 @@ refusals! {
     GenerationUnknown = 84 { generation: i64 },
     /// A request that cannot be carried out.
     RequestInvalid = 85 { reason: String },
+    /// Nothing to sign pictures with.
+    SignatureMissing = 86 {},
     /// The person ended it.
     Cancelled = 100 {},
     /// A defect; the log has the rest.

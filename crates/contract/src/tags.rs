@@ -36,6 +36,7 @@ pub enum TagError {
 
 /// A tag: ASCII letters in lower case, digits, single spaces and a few marks, 1 to [`TAG_CHARS_MAX`] characters.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[cfg_attr(feature = "specta", derive(specta::Type))]
 #[serde(try_from = "String", into = "String")]
 pub struct Tag(String);
 

@@ -88,6 +88,7 @@ pub enum Event {
 
 /// Who answers.
 #[derive(Debug, Clone, Serialize, Deserialize)]
+#[cfg_attr(feature = "specta", derive(specta::Type))]
 pub struct Hello {
     /// [`PROTOCOL_VERSION`] of the worker.
     pub protocol: u32,
@@ -101,6 +102,7 @@ pub struct Hello {
 
 /// A build of the worker.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "specta", derive(specta::Type))]
 #[serde(rename_all = "lowercase")]
 pub enum Backend {
     /// Any machine.
@@ -113,6 +115,7 @@ pub enum Backend {
 
 /// The device a worker opened.
 #[derive(Debug, Clone, Serialize, Deserialize)]
+#[cfg_attr(feature = "specta", derive(specta::Type))]
 pub struct DeviceFacts {
     /// As its driver calls it.
     pub name: String,
@@ -199,6 +202,7 @@ pub struct Generate {
 
 /// Samplers by the names that users know.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "specta", derive(specta::Type))]
 #[serde(rename_all = "kebab-case")]
 pub enum Sampler {
     /// `ddim`
@@ -314,6 +318,7 @@ pub struct Progress {
 
 /// Part of a job.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "specta", derive(specta::Type))]
 #[serde(rename_all = "snake_case")]
 pub enum Phase {
     /// The model is read.
