@@ -1,7 +1,8 @@
 /** The base models: which are here, which can be got, and the downloads and imports under way. */
 import { createContext } from "svelte";
+import { announce } from "$lib/announce.svelte";
 import { commands, events, type AvailableModel, type InstalledModel, type Refusal } from "$lib/bindings";
-import { t } from "$lib/i18n.svelte";
+import { list, t } from "$lib/i18n.svelte";
 import { modelName } from "$lib/model-names";
 import { styles } from "$lib/styles.svelte";
 import { toasts } from "$lib/toasts.svelte";
@@ -69,8 +70,12 @@ export class ModelsState {
     this.verifying = id;
     const answer = await commands.modelVerify(id);
     this.verifying = null;
-    if (answer.status === "error") toasts.refuse(answer.error);
-    else this.verified = new Map(this.verified).set(id, answer.data);
+    if (answer.status === "error") {
+      toasts.refuse(answer.error);
+      return;
+    }
+    this.verified = new Map(this.verified).set(id, answer.data);
+    announce(answer.data.length === 0 ? t("models.verify.whole") : t("models.verify.damaged", { files: list(answer.data) }));
   }
 
   async remove(id: string): Promise<void> {
