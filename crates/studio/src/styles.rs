@@ -21,6 +21,7 @@ const SIDE_PX_MIN: u32 = 512;
 
 /// A row of `styles`, with what its artworks add up to.
 #[derive(Debug, Clone, PartialEq, Serialize)]
+#[cfg_attr(feature = "specta", derive(specta::Type))]
 pub struct Style {
     /// Its id in this library.
     pub id: StyleId,
@@ -31,8 +32,10 @@ pub struct Style {
     /// Where its training stands.
     pub training_status: TrainingStatus,
     /// In the shape of `contract::TrainingProgress`, while it is trained.
+    #[cfg_attr(feature = "specta", specta(skip))]
     pub training_progress: Option<Value>,
     /// What the last training measured.
+    #[cfg_attr(feature = "specta", specta(skip))]
     pub training_metric: Option<Value>,
     /// Why the last training failed.
     pub training_failure: Option<Refusal>,
@@ -52,6 +55,7 @@ pub struct Style {
 
 /// How far a style is from being trained.
 #[derive(Debug, Clone, PartialEq, Serialize)]
+#[cfg_attr(feature = "specta", derive(specta::Type))]
 pub struct Readiness {
     /// Artworks that training would use.
     pub valid: u32,

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use atelier_contract::{ArtworkId, Refusal, StyleId, Tag};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use sqlx::{Sqlite, Transaction};
 
 use crate::{Error, Library};
@@ -13,6 +13,7 @@ pub const COMPLETIONS_MAX: i64 = 20;
 
 /// A tag and how often it is used.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "specta", derive(specta::Type))]
 pub struct TagUse {
     /// Its words.
     pub name: String,
@@ -21,7 +22,9 @@ pub struct TagUse {
 }
 
 /// What to do with the tags of some artworks.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Deserialize)]
+#[cfg_attr(feature = "specta", derive(specta::Type))]
+#[serde(rename_all = "snake_case")]
 pub enum TagEdit {
     /// These and no others, in this order.
     Set(Vec<Tag>),

@@ -181,6 +181,7 @@ pub struct Workshop {
 
 /// How a build of the worker answered.
 #[derive(Debug, serde::Serialize)]
+#[cfg_attr(feature = "specta", derive(specta::Type))]
 pub struct BuildAnswer {
     /// Which build.
     pub backend: Backend,

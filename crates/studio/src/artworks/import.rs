@@ -19,6 +19,7 @@ use crate::{Error, Library, tags};
 
 /// What an import did. Nothing that was named is missing from it.
 #[derive(Debug, Clone, Default, PartialEq, Serialize)]
+#[cfg_attr(feature = "specta", derive(specta::Type))]
 pub struct ImportReport {
     /// New artworks, in the order of their paths.
     pub imported: Vec<Imported>,
@@ -36,6 +37,7 @@ pub struct ImportReport {
 
 /// A new artwork.
 #[derive(Debug, Clone, PartialEq, Serialize)]
+#[cfg_attr(feature = "specta", derive(specta::Type))]
 pub struct Imported {
     /// Its id.
     pub artwork: ArtworkId,
@@ -49,6 +51,7 @@ pub struct Imported {
 
 /// An artwork that was there before.
 #[derive(Debug, Clone, PartialEq, Serialize)]
+#[cfg_attr(feature = "specta", derive(specta::Type))]
 pub struct Known {
     /// Its id.
     pub artwork: ArtworkId,
@@ -58,6 +61,7 @@ pub struct Known {
 
 /// A part of a caption that is no tag.
 #[derive(Debug, Clone, PartialEq, Serialize)]
+#[cfg_attr(feature = "specta", derive(specta::Type))]
 pub struct TagRefused {
     /// The picture.
     pub path: PathBuf,

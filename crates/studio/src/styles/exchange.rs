@@ -12,14 +12,15 @@ use atelier_contract::Refusal;
 use atelier_worker_protocol::{Outcome, Receipt, Task};
 use half::{bf16, f16};
 use safetensors::{Dtype, SafeTensors, View};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::{Style, create_trained, find};
 use crate::worker::Workshop;
 use crate::{Config, Error, Library, models, training};
 
 /// How a file names its layers.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "specta", derive(specta::Type))]
 #[serde(rename_all = "lowercase")]
 pub enum Naming {
     /// `lora_unet_down_blocks_0_….lora_down.weight`, with `.alpha`: ComfyUI, A1111.

@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 
 /// How much time a training may take.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "specta", derive(specta::Type))]
 #[serde(rename_all = "lowercase")]
 pub enum Preset {
     /// A first look: with the starter model about three minutes on two cores.
