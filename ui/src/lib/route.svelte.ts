@@ -16,7 +16,9 @@ function parse(hash: string): Route {
 }
 
 const state = $state<{ route: Route }>({ route: parse(location.hash) });
-window.addEventListener("hashchange", () => (state.route = parse(location.hash)));
+window.addEventListener("hashchange", () => {
+  state.route = parse(location.hash);
+});
 
 /** The screen that is shown. */
 export function route(): Route {

@@ -30,13 +30,12 @@ class Undo {
     this.#done = [...this.#done, step].slice(-STEPS_MAX);
     this.#undone = [];
     if (options.quiet) return;
-    toasts.show(step.label, { action: { label: t("lib.undo.button"), run: () => void this.#takeBack(step) } });
+    toasts.show(step.label, { action: { label: t("lib.undo.button"), run: () => void this.#inTurn(() => this.#takeBack(step)) } });
   }
 
   /** Takes back the last step. */
   undo(): Promise<void> {
-    const step = this.#done.at(-1);
-    return step ? this.#takeBack(step) : Promise.resolve();
+    return this.#inTurn(() => this.#takeBack(this.#done.at(-1)));
   }
 
   /** Does again what was taken back last. */
@@ -50,14 +49,12 @@ class Undo {
     });
   }
 
-  #takeBack(step: Step): Promise<void> {
-    return this.#inTurn(async () => {
-      if (!this.#done.includes(step)) return;
-      this.#done = this.#done.filter((other) => other !== step);
-      await step.undo();
-      if (step.redo) this.#undone = [...this.#undone, step];
-      toasts.show(t("lib.undo.done", { label: step.label }));
-    });
+  async #takeBack(step: Step | undefined): Promise<void> {
+    if (!step || !this.#done.includes(step)) return;
+    this.#done = this.#done.filter((other) => other !== step);
+    await step.undo();
+    if (step.redo) this.#undone = [...this.#undone, step];
+    toasts.show(t("lib.undo.done", { label: step.label }));
   }
 
   /** One at a time: holding Ctrl+Z must not run two steps into each other. */

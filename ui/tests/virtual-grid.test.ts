@@ -1,0 +1,53 @@
+/** VirtualGrid: few cells for many pictures, and a keyboard that reaches all of them. */
+import { expect, test, vi } from "vitest";
+import { page, userEvent } from "vitest/browser";
+import { render } from "vitest-browser-svelte";
+import type { Selection } from "$lib/selection";
+import { expectAccessible } from "./axe";
+import GridOf from "./GridOf.svelte";
+
+const COUNT = 100_000;
+const chosen = () => page.getByRole("option", { selected: true }).elements().map((element) => element.getAttribute("aria-label"));
+
+test("only what is in sight exists", async () => {
+  await render(GridOf, { count: COUNT });
+  await expect.poll(() => page.getByRole("option").elements().length).toBeGreaterThan(11);
+  expect(page.getByRole("option").elements().length).toBeLessThan(60);
+  await expect.element(page.getByRole("option", { name: "Picture 1", exact: true })).toHaveAttribute("aria-setsize", String(COUNT));
+  await expectAccessible();
+});
+
+test("arrows, Home and End go everywhere and select", async () => {
+  await render(GridOf, { count: COUNT });
+  await userEvent.keyboard("{Tab}{ArrowRight}{ArrowRight}{ArrowDown}");
+  await expect.poll(chosen).toEqual(["Picture 6"]);
+  await userEvent.keyboard("{End}");
+  await expect.poll(chosen).toEqual([`Picture ${COUNT}`]);
+  await expect.element(page.getByRole("option", { name: `Picture ${COUNT}` })).toBeInViewport();
+  await userEvent.keyboard("{Home}");
+  await expect.poll(chosen).toEqual(["Picture 1"]);
+});
+
+test("Shift takes a range, Ctrl adds, Ctrl+A takes all, Escape none", async () => {
+  const onselect = vi.fn<(selected: Selection) => void>();
+  const taken = () => [...(onselect.mock.lastCall?.[0] ?? [])];
+  await render(GridOf, { count: COUNT, onselect });
+  await page.getByRole("option", { name: "Picture 2", exact: true }).click();
+  await page.getByRole("option", { name: "Picture 5", exact: true }).click({ modifiers: ["Shift"] });
+  expect(taken()).toEqual([2, 3, 4, 5]);
+  await page.getByRole("option", { name: "Picture 9", exact: true }).click({ modifiers: ["Control"] });
+  expect(taken()).toEqual([2, 3, 4, 5, 9]);
+  await userEvent.keyboard("{Control>}a{/Control}");
+  expect(taken()).toHaveLength(COUNT);
+  await userEvent.keyboard("{Escape}");
+  expect(taken()).toEqual([]);
+});
+
+test("Enter and a double click open", async () => {
+  const onopen = vi.fn();
+  await render(GridOf, { count: 50, onopen });
+  await userEvent.keyboard("{Tab}{ArrowRight}{Enter}");
+  expect(onopen).toHaveBeenLastCalledWith(1);
+  await page.getByRole("option", { name: "Picture 7", exact: true }).dblClick();
+  expect(onopen).toHaveBeenLastCalledWith(7);
+});
