@@ -9,7 +9,7 @@ import torch
 from diffusers import AutoencoderKL, DDIMScheduler, PNDMScheduler, StableDiffusionPipeline, UNet2DConditionModel
 from transformers import CLIPTextConfig, CLIPTextModel, CLIPTokenizer
 
-from vocabulary import TOKENS_MAX, write_tokenizer
+from vocabulary import TOKENS_MAX, write_tokenizer, write_words
 
 TEXT_WIDTH = 128
 UNET_CONFIG = dict(
@@ -62,7 +62,7 @@ def token_ids(tokenizer, captions):
 
 
 def write_pipeline(folder, vae, unet, text_encoder):
-    """Writes the whole model in f16, first beside `folder`, then in its place, so that no reader meets half of it."""
+    """Writes the whole model in f16, first beside `folder`, then in its place, so that no reader meets half of it; and its words."""
     parent = os.path.dirname(os.path.abspath(folder))
     os.makedirs(parent, exist_ok=True)
     fresh = tempfile.mkdtemp(prefix=".starter-", dir=parent)
@@ -82,6 +82,7 @@ def write_pipeline(folder, vae, unet, text_encoder):
     settings["clip_sample"] = False
     with open(os.path.join(out, "scheduler", "scheduler_config.json"), "w") as file:
         json.dump(settings, file, indent=2, sort_keys=True)
+    write_words(os.path.join(parent, "starter-words.txt"))
     os.chmod(out, 0o755)
     if os.path.exists(folder):
         os.rename(folder, os.path.join(fresh, "previous"))

@@ -40,6 +40,12 @@ def learn_merges(words):
                 at += 1
 
 
+def write_words(path):
+    """Writes the words of the renderer, one a line: the studio offers them while somebody types a tag."""
+    with open(path, "w", encoding="utf-8") as file:
+        file.writelines(f"{word}\n" for word in VOCABULARY)
+
+
 def write_tokenizer(folder):
     """Writes `vocab.json`, `merges.txt` and the configuration files; returns the tokenizer."""
     merges = learn_merges(sorted(VOCABULARY))
