@@ -7,6 +7,7 @@ use atelier_studio::models::{self, Model, manifest};
 use atelier_studio::{Error, Library};
 use clap::Subcommand;
 use serde_json::json;
+use tokio_util::sync::CancellationToken;
 
 use crate::context::Context;
 use crate::output::{bytes, table};
@@ -117,7 +118,15 @@ async fn download(context: &Context, id: &str) -> Result<(), Error> {
     let mut show = |file: &str, have: u64, all: Option<u64>| {
         progress.show(&format!("{file}, MB"), have >> 20, all.unwrap_or_default() >> 20, None);
     };
-    let model = models::fetch(&library, &context.config, &mut workshop, id, &mut show).await?;
+    let model = models::fetch(
+        &library,
+        &context.config,
+        &mut workshop,
+        id,
+        &CancellationToken::new(),
+        &mut show,
+    )
+    .await?;
     drop(progress);
     context.output.tell(&model, || {
         format!("downloaded {}\n{}", model.id, rows(std::slice::from_ref(&model)))

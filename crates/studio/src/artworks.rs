@@ -17,6 +17,7 @@ use sqlx::{Sqlite, Transaction};
 use crate::styles::side_px_min;
 use crate::{Error, Library, tags};
 
+pub(crate) use file::decode_upright;
 pub use file::{ARTWORK_BYTES_MAX, ARTWORK_PIXELS_MAX};
 pub use import::{ImportReport, Imported, Known, TagRefused, import};
 
@@ -25,6 +26,7 @@ pub const PAGE_LEN_MAX: u32 = 1000;
 
 /// A row of `artworks` with its tags.
 #[derive(Debug, Clone, PartialEq, Serialize)]
+#[cfg_attr(feature = "specta", derive(specta::Type))]
 pub struct Artwork {
     /// Its id in this library.
     pub id: ArtworkId,
@@ -54,6 +56,7 @@ pub struct Artwork {
 
 /// A part of a picture, in pixels from its upper left corner.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "specta", derive(specta::Type))]
 #[expect(missing_docs, reason = "the names say it")]
 pub struct Crop {
     pub left_px: u32,
@@ -163,6 +166,16 @@ async fn tags_between(
 /// # Errors
 /// [`Error::Database`].
 pub async fn valid(library: &Library, style: StyleId) -> Result<Vec<Artwork>, Error> {
+    let mut valid = all(library, style).await?;
+    valid.retain(|artwork| artwork.is_valid);
+    Ok(valid)
+}
+
+/// All artworks of a style, in the order they came in.
+///
+/// # Errors
+/// [`Error::Database`].
+pub async fn all(library: &Library, style: StyleId) -> Result<Vec<Artwork>, Error> {
     let mut all = Vec::new();
     loop {
         let page = list(
@@ -174,7 +187,6 @@ pub async fn valid(library: &Library, style: StyleId) -> Result<Vec<Artwork>, Er
         )
         .await?;
         if page.is_empty() {
-            all.retain(|artwork| artwork.is_valid);
             return Ok(all);
         }
         all.extend(page);

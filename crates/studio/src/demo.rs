@@ -12,13 +12,14 @@ use std::time::Instant;
 
 use atelier_contract::{JobId, Refusal, TrainingStatus, parse_tags};
 use image::RgbImage;
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 use tokio::sync::watch;
 
 use crate::generations::{self, Finished, Order};
 use crate::inspect::inspect;
 use crate::picture::provenance::StyleFacts;
 use crate::picture::signature;
+use crate::samples::{self, SampleArtist};
 use crate::styles::{self, Readiness, STARTER_MODEL, Style};
 use crate::training::{self, Choice, Ended, Preset};
 use crate::worker::{Wish, Workshop};
@@ -101,13 +102,6 @@ pub struct Seconds {
     pub generate: f64,
 }
 
-/// `artist.json` beside the artworks.
-#[derive(Debug, Deserialize)]
-struct SampleArtist {
-    display_name: String,
-    style: String,
-}
-
 /// Does it all in `folder` with the artworks of `artist`, one of [`ARTISTS`].
 ///
 /// # Errors
@@ -121,8 +115,8 @@ pub async fn run(
     wish: &mut watch::Receiver<Wish>,
     on_update: &mut (dyn FnMut(Update) + Send),
 ) -> Result<Made, Error> {
-    let samples = config.resources.join("samples").join(artist);
-    let artist: SampleArtist = read_artist(&samples.join("artist.json"))?;
+    let samples = samples::folder(config, artist);
+    let artist = samples::artist(config, artist)?;
     fs::create_dir_all(folder).map_err(Error::file(folder))?;
     let library = Arc::new(Library::open(&folder.join("library"), Access::Write, config.lock_wait).await?);
     signature::set_artist(&library, &artist.display_name, None)?;
@@ -177,11 +171,6 @@ pub async fn run(
         receipt,
         library: library.folder().to_owned(),
     })
-}
-
-fn read_artist(path: &Path) -> Result<SampleArtist, Error> {
-    let bytes = fs::read(path).map_err(Error::file(path))?;
-    Ok(serde_json::from_slice(&bytes)?)
 }
 
 async fn import(

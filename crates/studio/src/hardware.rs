@@ -14,6 +14,7 @@ const ANSWER_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// All that `doctor` tells.
 #[derive(Debug, Serialize)]
+#[cfg_attr(feature = "specta", derive(specta::Type))]
 pub struct Report {
     /// Version of this program.
     pub version: &'static str,
@@ -37,6 +38,7 @@ pub struct Report {
 
 /// Processor, memory, system.
 #[derive(Debug, Serialize)]
+#[cfg_attr(feature = "specta", derive(specta::Type))]
 pub struct SystemFacts {
     /// Name and version of the system.
     pub name: String,
@@ -54,6 +56,7 @@ pub struct SystemFacts {
 
 /// A graphics adapter.
 #[derive(Debug, Serialize)]
+#[cfg_attr(feature = "specta", derive(specta::Type))]
 pub struct AdapterFacts {
     /// As its driver calls it.
     pub name: String,
@@ -67,6 +70,7 @@ pub struct AdapterFacts {
 
 /// Whether passwords can be kept.
 #[derive(Debug, Serialize)]
+#[cfg_attr(feature = "specta", derive(specta::Type))]
 #[serde(rename_all = "snake_case", tag = "status", content = "reason")]
 pub enum Keyring {
     /// Yes.
@@ -147,7 +151,7 @@ fn features() -> Vec<&'static str> {
 }
 
 /// Free bytes of the disk that holds `folder`, or the folder that it would be made in.
-fn disk_free_bytes(folder: &Path) -> Option<u64> {
+pub(crate) fn disk_free_bytes(folder: &Path) -> Option<u64> {
     let folder = folder
         .ancestors()
         .find_map(|folder| std::fs::canonicalize(folder).ok())?;

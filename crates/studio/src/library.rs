@@ -25,7 +25,7 @@ use crate::Error;
 use crate::error::database_refusal;
 use lock::Lock;
 
-pub(crate) use files::sha256_hex;
+pub(crate) use files::{sha256_hex, write_for_now, write_whole};
 
 static MIGRATIONS: Migrator = sqlx::migrate!("../../migrations/library");
 
@@ -82,6 +82,7 @@ impl Library {
             sweep::orphans(&library).await?;
         }
         crate::jobs::recover(&library).await?;
+        crate::gallery::sweep(&library, chrono::Utc::now()).await?;
         Ok(library)
     }
 

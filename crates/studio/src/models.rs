@@ -4,7 +4,10 @@
 //! [`verify`] tells when somebody changed them. A copy, or a download, belongs to the library and goes when the model is removed.
 
 pub mod download;
+mod downloads;
+mod fit;
 pub mod manifest;
+mod overview;
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -13,16 +16,23 @@ use std::path::{Path, PathBuf};
 use atelier_contract::Refusal;
 use atelier_worker_protocol::{ModelFacts, Outcome, Task};
 use serde::Serialize;
+use tokio_util::sync::CancellationToken;
 use walkdir::WalkDir;
 
 use crate::worker::{WorkError, Workshop};
 use crate::{Config, Error, Library, styles};
 use manifest::Manifest;
 
+pub use downloads::{Download, Downloads};
+pub use fit::Fit;
+pub use overview::{AvailableModel, InstalledModel, Models, overview};
+
 /// Models of the library's own, in its folder.
 const SHELF: &str = "models";
-/// Side of the starter's pictures.
+/// What the starter is.
+const STARTER_ARCHITECTURE: &str = "sd15-small";
 const STARTER_SIZE_PX: u32 = 128;
+const STARTER_LICENSE: &str = "MIT OR Apache-2.0";
 
 /// A base model.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -109,11 +119,11 @@ async fn starter(config: &Config) -> Result<Option<Model>, Error> {
     Ok(Some(Model {
         id: styles::STARTER_MODEL.to_owned(),
         path,
-        architecture: "sd15-small".to_owned(),
+        architecture: STARTER_ARCHITECTURE.to_owned(),
         native_size_px: STARTER_SIZE_PX,
         bytes,
         sha256,
-        license: Some("MIT OR Apache-2.0".to_owned()),
+        license: Some(STARTER_LICENSE.to_owned()),
         owned: true,
     }))
 }
@@ -182,15 +192,16 @@ pub async fn import(
     Ok(model)
 }
 
-/// Downloads the model of a manifest into the library. What has arrived is kept when it breaks off.
+/// Downloads the model of a manifest into the library. What has arrived is kept when it breaks off, or when `cancel` ends it.
 ///
 /// # Errors
-/// [`Refusal::ModelUnknown`], and those of [`download::download`] and [`import`].
+/// [`Refusal::ModelUnknown`], [`Refusal::DiskFull`] when there is no room for it, and those of [`download::download`] and [`import`].
 pub async fn fetch(
     library: &Library,
     config: &Config,
     workshop: &mut Workshop,
     id: &str,
+    cancel: &CancellationToken,
     on_bytes: &mut (dyn FnMut(&str, u64, Option<u64>) + Send),
 ) -> Result<Model, Error> {
     let manifests = manifest::all(&config.resources);
@@ -202,11 +213,13 @@ pub async fn fetch(
         .into());
     };
     check_free(library, config, id).await?;
-    let incoming = library.path_of(&format!("{SHELF}/incoming/{id}"));
+    let incoming = incoming(library, id);
+    require_room(manifest, &incoming)?;
     for file in &manifest.files {
         let target = incoming.join(&file.path);
         if !target.is_file() {
-            download::download(file, &target, &mut |have, all| on_bytes(&file.path, have, all)).await?;
+            let on_bytes = &mut |have, all| on_bytes(&file.path, have, all);
+            download::download(file, &target, cancel, on_bytes).await?;
         }
     }
     let url = format!("{SHELF}/{id}");
@@ -220,6 +233,30 @@ pub async fn fetch(
     let url = place.map_or(url.clone(), |name| format!("{url}/{name}"));
     insert(library, &model, &url, Some(id)).await?;
     Ok(model)
+}
+
+/// Where the files of a model are that is being downloaded.
+fn incoming(library: &Library, id: &str) -> PathBuf {
+    library.path_of(&format!("{SHELF}/incoming/{id}"))
+}
+
+/// Whether what is missing of a model fits on the disk: better said now than after hours.
+fn require_room(manifest: &Manifest, incoming: &Path) -> Result<(), Error> {
+    let missing: u64 = manifest
+        .files
+        .iter()
+        .map(|file| {
+            let arrived = download::arrived_bytes(&incoming.join(&file.path));
+            file.bytes.unwrap_or_default().saturating_sub(arrived)
+        })
+        .sum();
+    match crate::hardware::disk_free_bytes(incoming) {
+        Some(free) if free < missing => Err(Refusal::DiskFull {
+            path: incoming.display().to_string(),
+        }
+        .into()),
+        Some(_) | None => Ok(()),
+    }
 }
 
 /// Where a manifest's model is while it arrives: its single file, or its folder. And that file's name.

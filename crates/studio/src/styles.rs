@@ -5,6 +5,7 @@ pub mod exchange;
 use atelier_contract::{Refusal, StyleId, Tag, TrainingStatus};
 use serde::Serialize;
 use serde_json::Value;
+use sqlx::{Sqlite, Transaction};
 
 use crate::{Error, Library, tags};
 
@@ -132,6 +133,7 @@ pub async fn create(library: &Library, name: &str, base_model: &str) -> Result<S
     })?;
     let name = tag.as_str();
     let mut tx = library.begin().await?;
+    release_name(&mut tx, name).await?;
     let id = sqlx::query_scalar!(
         r#"INSERT INTO styles (name, base_model) VALUES ($1, $2)
                ON CONFLICT (name) DO NOTHING
@@ -145,6 +147,55 @@ pub async fn create(library: &Library, name: &str, base_model: &str) -> Result<S
     tags::aggregate(&mut tx, id).await?;
     tx.commit().await?;
     find(library, name).await
+}
+
+/// Takes a style out of sight. Its artworks, its LoRA and the pictures made with it stay, and [`restore`] brings it back.
+///
+/// # Errors
+/// [`Refusal::StyleInTraining`], [`Refusal::StyleUnknown`], [`Error::Database`].
+pub async fn remove(library: &Library, style: StyleId) -> Result<(), Error> {
+    let found = show(library, style).await?;
+    let id = style.get();
+    let removed = sqlx::query!(
+        "UPDATE styles SET is_active = FALSE WHERE id = $1 AND is_active AND training_status <> 'training'",
+        id
+    )
+    .execute(library.pool())
+    .await?;
+    if removed.rows_affected() == 0 {
+        return Err(Refusal::StyleInTraining { style: found.name }.into());
+    }
+    Ok(())
+}
+
+/// Brings a removed style back; does nothing to one that is there. If another style took its name, it comes back under a longer one.
+///
+/// # Errors
+/// [`Refusal::StyleUnknown`], [`Error::Database`].
+pub async fn restore(library: &Library, style: StyleId) -> Result<Style, Error> {
+    let id = style.get();
+    sqlx::query!("UPDATE styles SET is_active = TRUE WHERE id = $1", id)
+        .execute(library.pool())
+        .await?;
+    show(library, style).await
+}
+
+/// Makes a removed style give up its name to one that is about to be made.
+async fn release_name(tx: &mut Transaction<'static, Sqlite>, name: &str) -> Result<(), Error> {
+    // Still a tag, and no longer than a name may be: an id has at most 19 digits.
+    let renamed = sqlx::query_scalar!(
+        r#"UPDATE styles
+              SET name = rtrim(substr(name, 1, 70)) || ' removed ' || id
+            WHERE name = $1 AND NOT is_active
+        RETURNING id AS "id!""#,
+        name,
+    )
+    .fetch_optional(&mut **tx)
+    .await?;
+    match renamed {
+        Some(id) => tags::aggregate(tx, id).await,
+        None => Ok(()),
+    }
 }
 
 /// Makes a style of a LoRA file that is already in the library's folder under `model_path`.
@@ -169,7 +220,18 @@ pub async fn create_trained(library: &Library, name: &str, base_model: &str, mod
 /// # Errors
 /// [`Error::Database`].
 pub async fn list(library: &Library) -> Result<Vec<Style>, Error> {
-    select(library, None).await
+    select(library, None, None).await
+}
+
+/// The style with this id.
+///
+/// # Errors
+/// [`Refusal::StyleUnknown`], also when it was removed; [`Error::Database`].
+pub async fn show(library: &Library, style: StyleId) -> Result<Style, Error> {
+    let unknown = || Refusal::StyleUnknown {
+        style: style.to_string(),
+    };
+    Ok(select(library, Some(style), None).await?.pop().ok_or_else(unknown)?)
 }
 
 /// The style of this name, in whatever case it is written.
@@ -183,7 +245,10 @@ pub async fn find(library: &Library, name: &str) -> Result<Style, Error> {
     let Ok(tag) = Tag::parse(name) else {
         return Err(unknown().into());
     };
-    Ok(select(library, Some(tag.as_str())).await?.pop().ok_or_else(unknown)?)
+    Ok(select(library, None, Some(tag.as_str()))
+        .await?
+        .pop()
+        .ok_or_else(unknown)?)
 }
 
 /// Shorter side in pixels that an artwork of a style for `base_model` needs.
@@ -196,7 +261,8 @@ pub fn side_px_min(base_model: &str) -> u32 {
     }
 }
 
-async fn select(library: &Library, name: Option<&str>) -> Result<Vec<Style>, Error> {
+async fn select(library: &Library, id: Option<StyleId>, name: Option<&str>) -> Result<Vec<Style>, Error> {
+    let id = id.map(StyleId::get);
     let rows = sqlx::query!(
         r#"SELECT id, name, base_model, training_status, training_progress, training_metric, training_failure, model_path,
                   usage_count, created_at, updated_at,
@@ -205,8 +271,9 @@ async fn select(library: &Library, name: Option<&str>) -> Result<Vec<Style>, Err
                   (SELECT count(*) FROM artworks
                     WHERE style_id = styles.id AND NOT is_valid AND removed_at IS NULL) AS "invalid_artworks!: u32"
              FROM styles
-            WHERE is_active AND ($1 IS NULL OR name = $1)
+            WHERE is_active AND ($1 IS NULL OR id = $1) AND ($2 IS NULL OR name = $2)
             ORDER BY name"#,
+        id,
         name,
     )
     .fetch_all(library.pool())

@@ -1,12 +1,14 @@
 //! Ordered tags of artworks and styles: editing many at once, completion, and a style's tags from those of its artworks.
 
+mod vocabulary;
+
 use std::collections::BTreeSet;
 
 use atelier_contract::{ArtworkId, Refusal, StyleId, Tag};
 use serde::{Deserialize, Serialize};
 use sqlx::{Sqlite, Transaction};
 
-use crate::{Error, Library};
+use crate::{Config, Error, Library};
 
 /// Most suggestions of one completion: a list that a person looks over.
 pub const COMPLETIONS_MAX: i64 = 20;
@@ -57,14 +59,15 @@ impl TagEdit {
     }
 }
 
-/// Tags in use that begin with `prefix`, the most used first; at most [`COMPLETIONS_MAX`].
+/// Tags that begin with `prefix`: those in use, the most used first, then words that the starter model knows; at most
+/// [`COMPLETIONS_MAX`].
 ///
 /// # Errors
 /// [`Error::Database`].
-pub async fn complete(library: &Library, prefix: &str) -> Result<Vec<TagUse>, Error> {
+pub async fn complete(library: &Library, config: &Config, prefix: &str) -> Result<Vec<TagUse>, Error> {
     // Compared by position, so that `_` and `%` of the prefix mean themselves.
     let prefix = prefix.trim_start().to_lowercase();
-    let uses = sqlx::query_as!(
+    let mut uses = sqlx::query_as!(
         TagUse,
         r#"SELECT name, usage_count
              FROM tags
@@ -76,6 +79,14 @@ pub async fn complete(library: &Library, prefix: &str) -> Result<Vec<TagUse>, Er
     )
     .fetch_all(library.pool())
     .await?;
+    let words = vocabulary::beginning_with(&config.resources, &prefix);
+    let unused: Vec<_> = words
+        .into_iter()
+        .filter(|word| uses.iter().all(|used| used.name != *word))
+        .map(|name| TagUse { name, usage_count: 0 })
+        .collect();
+    uses.extend(unused);
+    uses.truncate(COMPLETIONS_MAX as usize);
     Ok(uses)
 }
 

@@ -83,6 +83,17 @@ pub(super) fn prepare(file: &str, bytes: &[u8]) -> Result<Prepared, Refusal> {
     })
 }
 
+/// A JPEG, PNG or WebP, upright. Blocks.
+///
+/// # Errors
+/// [`Refusal::ArtworkFormatUnknown`], [`Refusal::ArtworkTooManyPixels`], [`Refusal::ArtworkDamaged`]; `file` is how they call it.
+pub(crate) fn decode_upright(file: &str, bytes: &[u8]) -> Result<DynamicImage, Refusal> {
+    let format = format_of(bytes).ok_or_else(|| Refusal::ArtworkFormatUnknown { file: file.to_owned() })?;
+    let (mut image, orientation) = decode(file, bytes, format)?;
+    image.apply_orientation(orientation);
+    Ok(image)
+}
+
 fn decode(file: &str, bytes: &[u8], format: ImageFormat) -> Result<(DynamicImage, Orientation), Refusal> {
     let damaged = |error: image::ImageError| {
         tracing::debug!(%error, file, "cannot be decoded");

@@ -1,9 +1,9 @@
-//! Files named after their content.
+//! Files that are whole under their names, and pictures named after their content.
 
 use std::fmt::Write as _;
 use std::fs::{self, File};
 use std::io::Write;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use sha2::{Digest, Sha256};
@@ -44,6 +44,30 @@ pub(super) fn store(folder: &Path, bytes: &[u8], extension: &str) -> Result<Stri
     }
     flush_folder(&shelf)?;
     Ok(url)
+}
+
+/// Puts `bytes` under `path`, in place of what is there, and flushes them to the disk: whoever reads sees the old file or the new one.
+pub(crate) fn write_whole(path: &Path, bytes: &[u8]) -> Result<(), Error> {
+    replace(path, |part| write_through(part, bytes))?;
+    path.parent().map_or(Ok(()), flush_folder)
+}
+
+/// The same for what can be made again: without waiting for the disk, so that a power cut may leave an empty file.
+pub(crate) fn write_for_now(path: &Path, bytes: &[u8]) -> Result<(), Error> {
+    replace(path, |part| fs::write(part, bytes))
+}
+
+fn replace(path: &Path, write: impl FnOnce(&Path) -> std::io::Result<()>) -> Result<(), Error> {
+    static COUNTER: AtomicU64 = AtomicU64::new(0);
+    let mut part = path.as_os_str().to_owned();
+    part.push(format!(".{}.part", COUNTER.fetch_add(1, Ordering::Relaxed)));
+    let part = PathBuf::from(part);
+    let written = write(&part).and_then(|()| fs::rename(&part, path));
+    if written.is_err() {
+        // Best effort: it is the first error that counts.
+        let _ = fs::remove_file(&part);
+    }
+    written.map_err(Error::file(path))
 }
 
 fn write_through(path: &Path, bytes: &[u8]) -> std::io::Result<()> {

@@ -1,7 +1,13 @@
 //! Files over HTTP: resumed where they stopped, checked against a hash, and under their name only when whole.
+//!
+//! ```text
+//! model.safetensors.part      what has arrived
+//! model.safetensors.version   which version of the server's file that is (its entity tag); a changed file is begun anew
+//! model.safetensors           all of it, with the right hash
+//! ```
 
 use std::fs::{self, File};
-use std::io::{Read, Write};
+use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -9,6 +15,8 @@ use atelier_contract::Refusal;
 use futures_util::StreamExt;
 use reqwest::{Client, Response, StatusCode, header, redirect};
 use sha2::{Digest, Sha256};
+use tokio::io::AsyncWriteExt;
+use tokio_util::sync::CancellationToken;
 
 use super::manifest::{ManifestFile, is_sha256};
 use crate::Error;
@@ -33,9 +41,27 @@ struct Announced {
 /// Downloads `file` to `target`; goes on where an earlier try stopped. Gives its hash.
 ///
 /// # Errors
-/// [`Refusal::DownloadNotEncrypted`], [`Refusal::DownloadFailed`] (what arrived is kept), [`Refusal::FileInvalid`] when the hash is
-/// wrong (what arrived is removed), [`Refusal::DiskFull`].
-pub async fn download(file: &ManifestFile, target: &Path, on_bytes: OnBytes<'_>) -> Result<String, Error> {
+/// [`Refusal::DownloadNotEncrypted`], [`Refusal::DownloadFailed`] and [`Refusal::Cancelled`] (what arrived is kept),
+/// [`Refusal::FileInvalid`] when the hash is wrong (what arrived is removed), [`Refusal::DiskFull`].
+pub async fn download(
+    file: &ManifestFile,
+    target: &Path,
+    cancel: &CancellationToken,
+    on_bytes: OnBytes<'_>,
+) -> Result<String, Error> {
+    match cancel.run_until_cancelled(arrive(file, target, on_bytes)).await {
+        Some(arrived) => arrived,
+        None => Err(Refusal::Cancelled {}.into()),
+    }
+}
+
+/// Bytes of `target` that are there, whole or in part.
+#[must_use]
+pub fn arrived_bytes(target: &Path) -> u64 {
+    size(target).max(size(&part_of(target)))
+}
+
+async fn arrive(file: &ManifestFile, target: &Path, on_bytes: OnBytes<'_>) -> Result<String, Error> {
     check_encrypted(&file.url)?;
     if let Some(parent) = target.parent() {
         fs::create_dir_all(parent).map_err(Error::file(parent))?;
@@ -143,6 +169,10 @@ async fn fetch(
     let mut request = client.get(&file.url);
     if have > 0 {
         request = request.header(header::RANGE, format!("bytes={have}-"));
+        // A server whose file is another one by now then sends all of that.
+        if let Ok(version) = fs::read_to_string(version_of(part)) {
+            request = request.header(header::IF_RANGE, version);
+        }
     }
     let answer = request.send().await.map_err(|error| failed(file, explain(&error)))?;
     let goes_on = match answer.status() {
@@ -155,27 +185,54 @@ async fn fetch(
     if answer.status() == StatusCode::PARTIAL_CONTENT && !goes_on {
         return Err(failed(file, "the server sends another part than asked for"));
     }
-    let mut out = File::options()
+    if !goes_on {
+        have = 0;
+        remember_version(&answer, part)?;
+    }
+    let out = tokio::fs::OpenOptions::new()
         .create(true)
         .append(goes_on)
         .write(true)
         .truncate(!goes_on)
         .open(part)
-        .map_err(Error::file(part))?;
-    if !goes_on {
-        have = 0;
-    }
+        .await;
+    let mut out = out.map_err(Error::file(part))?;
     let mut stream = answer.bytes_stream();
     while let Some(chunk) = stream.next().await {
-        let chunk = chunk.map_err(|error| failed(file, explain(&error)))?;
-        out.write_all(&chunk).map_err(Error::file(part))?;
+        let chunk = match chunk {
+            Ok(chunk) => chunk,
+            Err(error) => {
+                // What has arrived is on its way to the disk: the next try counts it.
+                out.flush().await.map_err(Error::file(part))?;
+                return Err(failed(file, explain(&error)));
+            }
+        };
+        out.write_all(&chunk).await.map_err(Error::file(part))?;
         have += chunk.len() as u64;
         on_bytes(have, bytes);
     }
-    out.sync_all().map_err(Error::file(part))?;
+    out.sync_all().await.map_err(Error::file(part))?;
     match bytes {
         Some(bytes) if have < bytes => Err(failed(file, "the connection ended early")),
         Some(_) | None => Ok(()),
+    }
+}
+
+/// Keeps the entity tag of what is about to arrive. A weak one says too little: half of a file may not go on with half of its like.
+fn remember_version(answer: &Response, part: &Path) -> Result<(), Error> {
+    let path = version_of(part);
+    let tag = answer.headers().get(header::ETAG).and_then(|tag| tag.to_str().ok());
+    match tag.filter(|tag| tag.starts_with('"')) {
+        Some(tag) => fs::write(&path, tag).map_err(Error::file(&path)),
+        None => remove(&path),
+    }
+}
+
+/// Removes a file that may not be there.
+fn remove(path: &Path) -> Result<(), Error> {
+    match fs::remove_file(path) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(Error::file(path)(error)),
+        Ok(()) | Err(_) => Ok(()),
     }
 }
 
@@ -184,8 +241,9 @@ async fn finish(part: &Path, target: &Path, wanted: Option<String>, bytes: Optio
     tokio::task::spawn_blocking(move || {
         let hash = sha256_of(&part)?;
         let whole = bytes.is_none_or(|bytes| size(&part) == bytes);
+        remove(&version_of(&part))?;
         if wanted.is_some_and(|wanted| !wanted.eq_ignore_ascii_case(&hash)) || !whole {
-            fs::remove_file(&part).map_err(Error::file(&part))?;
+            remove(&part)?;
             let reason = "what arrived does not have the published hash".to_owned();
             return Err(Refusal::FileInvalid {
                 file: target.display().to_string(),
@@ -218,6 +276,10 @@ fn part_of(target: &Path) -> PathBuf {
     let mut name = target.as_os_str().to_owned();
     name.push(".part");
     PathBuf::from(name)
+}
+
+fn version_of(part: &Path) -> PathBuf {
+    part.with_extension("version")
 }
 
 fn size(path: &Path) -> u64 {

@@ -145,11 +145,21 @@ async fn completion_offers_the_most_used_first_and_none_that_is_unused() {
         .unwrap();
     let names = |uses: Vec<tags::TagUse>| uses.into_iter().map(|tag| tag.name).collect::<Vec<_>>();
     assert_eq!(
-        names(tags::complete(&desk.library, "SE").await.unwrap()),
+        names(tags::complete(&desk.library, &desk.config, "SE").await.unwrap()),
         ["sea", "seagull"]
     );
-    assert!(tags::complete(&desk.library, "ol").await.unwrap().is_empty());
-    assert!(tags::complete(&desk.library, "_").await.unwrap().is_empty());
+    assert!(
+        tags::complete(&desk.library, &desk.config, "ol")
+            .await
+            .unwrap()
+            .is_empty()
+    );
+    assert!(
+        tags::complete(&desk.library, &desk.config, "_")
+            .await
+            .unwrap()
+            .is_empty()
+    );
 }
 
 #[tokio::test]

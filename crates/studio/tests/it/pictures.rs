@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use atelier_studio::artworks::{self, ImportReport};
 use atelier_studio::styles::{self, Style};
-use atelier_studio::{Access, Library};
+use atelier_studio::{Access, Config, Library};
 use image::imageops::FilterType;
 use image::{DynamicImage, ImageFormat, Rgb, RgbImage};
 use tempfile::TempDir;
@@ -15,6 +15,7 @@ use tempfile::TempDir;
 /// A library with a style `inkwell`, and a folder for what is imported.
 pub(crate) struct Desk {
     folder: TempDir,
+    pub(crate) config: Config,
     pub(crate) library: Arc<Library>,
 }
 
@@ -25,10 +26,12 @@ impl Desk {
 
     pub(crate) async fn with_base_model(base_model: &str) -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let library = open(&folder.path().join("library")).await;
+        let config = Config::new(Some(folder.path().join("library")), None, Path::new("atelier"));
+        let library = open(&config.data).await;
         styles::create(&library, "inkwell", base_model).await.unwrap();
         Self {
             folder,
+            config,
             library: Arc::new(library),
         }
     }

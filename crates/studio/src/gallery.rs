@@ -1,0 +1,292 @@
+//! The gallery: every finished picture, found by style, tag, word, day and rating, newest first.
+//!
+//! [`find`] gives all ids at once, also of 100,000 pictures; [`cards`] tells what a screen of them shows. What a person removes can be
+//! restored for [`REMOVED_KEPT`]; then the next start takes row and file away.
+
+mod detail;
+mod export;
+mod sweep;
+
+use atelier_contract::{GenerationId, Refusal, StyleId, Tag};
+use chrono::{DateTime, NaiveDate, NaiveTime, SecondsFormat, Utc};
+use serde::{Deserialize, Serialize};
+use sqlx::{QueryBuilder, Sqlite};
+
+use crate::generations::Settings;
+use crate::{Error, Library, jobs};
+
+pub use detail::{GenerationDetail, GenerationStyle, show};
+pub use export::{EXPORT_LEN_MAX, export};
+pub use sweep::{REMOVED_KEPT, sweep};
+
+/// Most cards of one question: more than a screen shows.
+pub const CARDS_MAX: usize = 500;
+/// The best rating; 0 is none.
+pub const RATING_MAX: u8 = 5;
+
+/// What pictures are looked for. The default finds all.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[cfg_attr(feature = "specta", derive(specta::Type))]
+#[serde(default)]
+pub struct GalleryFilter {
+    /// Made with this style, alone or with others.
+    pub style: Option<StyleId>,
+    /// With all of these tags.
+    pub tags: Vec<String>,
+    /// Words that the prompt has, in any order; the beginning of a word is enough.
+    pub text: String,
+    /// Not made before: a day, or an instant with its offset (ISO 8601).
+    pub from: Option<String>,
+    /// Made before: a day, or an instant with its offset (ISO 8601).
+    pub to: Option<String>,
+    /// Rated at least so.
+    pub rating_min: Option<u8>,
+    /// Those that were removed, in place of those that are there.
+    pub removed: bool,
+}
+
+/// What the gallery shows of a picture before it is opened.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "specta", derive(specta::Type))]
+pub struct Card {
+    /// Its id in this library.
+    pub id: GenerationId,
+    /// Pixels.
+    pub width: u32,
+    /// Pixels.
+    pub height: u32,
+    /// 1 to [`RATING_MAX`]; 0 is none.
+    pub rating: u8,
+    /// Names of the styles in it.
+    pub styles: Vec<String>,
+    /// ISO 8601, UTC.
+    pub created_at: String,
+    /// 64 bits as a decimal number.
+    pub seed: String,
+    /// As the model read it.
+    pub prompt: String,
+}
+
+/// Ids of all pictures that `filter` lets through, newest first. Ids, not times, tell which is newer: a clock can be set back.
+///
+/// # Errors
+/// [`Refusal::RequestInvalid`] for a day that is none, [`Error::Database`].
+pub async fn find(library: &Library, filter: &GalleryFilter) -> Result<Vec<GenerationId>, Error> {
+    let mut query = query(filter)?;
+    // All ids as one value: 100,000 rows would each be handed from the database's thread to this one.
+    let ids: String = query.build_query_scalar().fetch_one(library.pool()).await?;
+    Ok(serde_json::from_str(&ids)?)
+}
+
+/// The one place where what a person looks for becomes SQL.
+fn query(filter: &GalleryFilter) -> Result<QueryBuilder<Sqlite>, Error> {
+    // The named index has all columns that are compared here, in the order of the answer. Without the name SQLite may
+    // prefer the table, whose rows are a hundred times as long.
+    let mut query = QueryBuilder::new(if filter.removed {
+        "SELECT json_group_array(id) FROM (
+             SELECT id FROM generations INDEXED BY idx_generations_removed
+              WHERE status = 'completed' AND removed_at IS NOT NULL"
+    } else {
+        "SELECT json_group_array(id) FROM (
+             SELECT id FROM generations INDEXED BY idx_generations_gallery
+              WHERE status = 'completed' AND removed_at IS NULL"
+    });
+    if let Some(style) = filter.style {
+        query.push(" AND id IN (SELECT generation_id FROM generation_styles WHERE style_id = ");
+        query.push_bind(style.get()).push(")");
+    }
+    for tag in &filter.tags {
+        query.push(
+            " AND id IN (SELECT generation_id FROM generation_tags JOIN tags ON tags.id = tag_id WHERE tags.name = ",
+        );
+        query.push_bind(Tag::parse(tag)?.as_str().to_owned()).push(")");
+    }
+    if let Some(words) = words(&filter.text) {
+        query.push(" AND id IN (SELECT rowid FROM generation_words WHERE generation_words MATCH ");
+        query.push_bind(words).push(")");
+    }
+    if let Some(from) = &filter.from {
+        query.push(" AND created_at >= ").push_bind(instant(from)?);
+    }
+    if let Some(to) = &filter.to {
+        query.push(" AND created_at < ").push_bind(instant(to)?);
+    }
+    if let Some(rating) = filter.rating_min {
+        query.push(" AND rating >= ").push_bind(rating);
+    }
+    query.push(" ORDER BY id DESC)");
+    Ok(query)
+}
+
+/// What a person types, in FTS5's language: every word is quoted, so that none is an operator, and may go on. `None` without a word.
+fn words(text: &str) -> Option<String> {
+    let words: Vec<_> = text
+        .split(|c: char| !c.is_alphanumeric())
+        .filter(|word| !word.is_empty())
+        .map(|word| format!("\"{word}\"*"))
+        .collect();
+    (!words.is_empty()).then(|| words.join(" "))
+}
+
+/// An instant as the tables write it, so that text compares as time; a day is its first moment in UTC.
+fn instant(text: &str) -> Result<String, Error> {
+    let instant = DateTime::parse_from_rfc3339(text)
+        .map(|instant| instant.to_utc())
+        .or_else(|_no_instant| {
+            text.parse::<NaiveDate>()
+                .map(|day| day.and_time(NaiveTime::MIN).and_utc())
+        })
+        .map_err(|error| {
+            tracing::debug!(%error, text, "not a day");
+            Refusal::RequestInvalid {
+                reason: format!("“{text}” is no day and no instant"),
+            }
+        })?;
+    Ok(written(instant))
+}
+
+fn written(instant: DateTime<Utc>) -> String {
+    instant.to_rfc3339_opts(SecondsFormat::Millis, true)
+}
+
+/// Cards of the pictures with these ids, in their order, at most [`CARDS_MAX`]; one that does not exist is left out.
+///
+/// # Errors
+/// [`Error::Database`].
+pub async fn cards(library: &Library, ids: &[GenerationId]) -> Result<Vec<Card>, Error> {
+    let ids = serde_json::to_string(&ids[..ids.len().min(CARDS_MAX)])?;
+    let rows = sqlx::query!(
+        r#"SELECT generations.id, rating AS "rating: u8", seed AS "seed!: i64", created_at, settings
+             FROM json_each($1) AS wanted
+             JOIN generations ON generations.id = wanted.value
+            WHERE status = 'completed'
+            ORDER BY wanted.key"#,
+        ids,
+    )
+    .fetch_all(library.pool())
+    .await?;
+    rows.into_iter()
+        .map(|row| {
+            let settings: Settings = serde_json::from_str(&row.settings)?;
+            Ok(Card {
+                id: jobs::id(row.id)?,
+                width: settings.width,
+                height: settings.height,
+                rating: row.rating,
+                styles: settings.styles.into_iter().map(|style| style.name).collect(),
+                created_at: row.created_at,
+                seed: seed(row.seed),
+                prompt: settings.prompt,
+            })
+        })
+        .collect()
+}
+
+/// A seed of the table, whose 64 bits look negative from 2⁶³ on, as a person knows it.
+fn seed(bits: i64) -> String {
+    u64::from_ne_bytes(bits.to_ne_bytes()).to_string()
+}
+
+/// Rates pictures, or none of them when one does not exist.
+///
+/// # Errors
+/// [`Refusal::NumberOutOfRange`], [`Refusal::GenerationUnknown`], [`Error::Database`].
+pub async fn rate(library: &Library, ids: &[GenerationId], rating: u8) -> Result<(), Error> {
+    if rating > RATING_MAX {
+        let (name, value) = ("rating".to_owned(), rating.to_string());
+        let (min, max) = ("0".to_owned(), RATING_MAX.to_string());
+        return Err(Refusal::NumberOutOfRange { name, value, min, max }.into());
+    }
+    let mut tx = library.begin().await?;
+    let ids = known(&mut tx, ids).await?;
+    sqlx::query!(
+        "UPDATE generations SET rating = $2 WHERE id IN (SELECT value FROM json_each($1))",
+        ids,
+        rating,
+    )
+    .execute(&mut *tx)
+    .await?;
+    Ok(tx.commit().await?)
+}
+
+/// Takes pictures out of the gallery, or none of them when one does not exist. [`restore`] brings them back.
+///
+/// # Errors
+/// [`Refusal::GenerationUnknown`], [`Error::Database`].
+pub async fn remove(library: &Library, ids: &[GenerationId], now: DateTime<Utc>) -> Result<(), Error> {
+    let now = written(now);
+    let mut tx = library.begin().await?;
+    let ids = known(&mut tx, ids).await?;
+    sqlx::query!(
+        "UPDATE generations
+            SET removed_at = $2
+          WHERE id IN (SELECT value FROM json_each($1)) AND removed_at IS NULL",
+        ids,
+        now,
+    )
+    .execute(&mut *tx)
+    .await?;
+    Ok(tx.commit().await?)
+}
+
+/// Brings removed pictures back, with their ratings; those that are there stay as they are.
+///
+/// # Errors
+/// [`Refusal::GenerationUnknown`] also when the sweep was there before, [`Error::Database`].
+pub async fn restore(library: &Library, ids: &[GenerationId]) -> Result<(), Error> {
+    let mut tx = library.begin().await?;
+    let ids = known(&mut tx, ids).await?;
+    sqlx::query!(
+        "UPDATE generations SET removed_at = NULL WHERE id IN (SELECT value FROM json_each($1))",
+        ids,
+    )
+    .execute(&mut *tx)
+    .await?;
+    Ok(tx.commit().await?)
+}
+
+/// These ids as JSON, when each is a finished picture's.
+async fn known(tx: &mut sqlx::Transaction<'static, Sqlite>, ids: &[GenerationId]) -> Result<String, Error> {
+    let ids = serde_json::to_string(ids)?;
+    let unknown = sqlx::query_scalar!(
+        r#"SELECT CAST(value AS INTEGER) AS "id!: i64"
+             FROM json_each($1)
+            WHERE NOT EXISTS (SELECT 1 FROM generations WHERE id = value AND status = 'completed')
+            LIMIT 1"#,
+        ids,
+    )
+    .fetch_optional(&mut **tx)
+    .await?;
+    match unknown {
+        Some(generation) => Err(Refusal::GenerationUnknown { generation }.into()),
+        None => Ok(ids),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_typed_is_words_and_never_an_operator() {
+        assert_eq!(words("  red, ca"), Some(r#""red"* "ca"*"#.to_owned()));
+        assert_eq!(
+            words(r#"NOT "fox" OR prompt:x*"#).as_deref(),
+            Some(r#""NOT"* "fox"* "OR"* "prompt"* "x"*"#)
+        );
+        assert_eq!(words(" -*\" "), None);
+    }
+
+    #[test]
+    fn a_day_and_an_instant_are_written_alike() {
+        assert_eq!(instant("2026-11-23").expect("a day"), "2026-11-23T00:00:00.000Z");
+        assert_eq!(
+            instant("2026-11-23T09:00:00+09:00").expect("an instant"),
+            "2026-11-23T00:00:00.000Z"
+        );
+        assert!(matches!(
+            instant("yesterday"),
+            Err(Error::Refused(Refusal::RequestInvalid { .. }))
+        ));
+    }
+}
