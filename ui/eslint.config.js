@@ -28,7 +28,9 @@ export default ts.config(
         },
       ],
       "no-console": "error",
-      "no-undef": "off", // TypeScript knows better
+      // TypeScript knows better.
+      "no-undef": "off",
+      "no-import-assign": "off",
       eqeqeq: "error",
       "max-lines": ["error", { max: 300, skipBlankLines: true }],
       "@typescript-eslint/no-explicit-any": "error",

@@ -18,7 +18,7 @@ export class SettingsScreenState {
     const [report, signature, samples] = await Promise.all([commands.machineReport(), commands.signatureGet(), commands.sampleList()]);
     if (report.status === "ok") this.report = report.data;
     if (signature.status === "ok") this.signature = signature.data;
-    if (samples.status === "ok") this.sample = samples.data[0] ?? null;
+    if (samples.status === "ok") this.sample = samples.data.at(-1) ?? null;
     this.refusal = [report, signature].find((answer) => answer.status === "error")?.error ?? null;
   }
 
