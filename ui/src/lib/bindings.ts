@@ -9,6 +9,7 @@ export const commands = {
 	studioStart: () => typedError<StudioFacts, Refusal>(__TAURI_INVOKE("studio_start")),
 	machineReport: () => typedError<Report, Refusal>(__TAURI_INVOKE("machine_report")),
 	folderOpen: (which: Folder) => typedError<null, Refusal>(__TAURI_INVOKE("folder_open", { which })),
+	notificationShow: (title: string, body: string) => typedError<null, Refusal>(__TAURI_INVOKE("notification_show", { title, body })),
 	// settings
 	settingsGet: () => typedError<Settings, Refusal>(__TAURI_INVOKE("settings_get")),
 	settingsSet: (settings: Settings) => typedError<Settings, Refusal>(__TAURI_INVOKE("settings_set", { settings })),

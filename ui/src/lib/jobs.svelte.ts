@@ -2,6 +2,8 @@
 import { announce } from "$lib/announce.svelte";
 import { commands, events, type Job, type JobProgressed, type Refusal } from "$lib/bindings";
 import { t } from "$lib/i18n.svelte";
+import { sentence } from "$lib/refusals";
+import { settings } from "$lib/settings.svelte";
 import { toasts } from "$lib/toasts.svelte";
 
 class Jobs {
@@ -43,11 +45,19 @@ class Jobs {
   #changed(job: Job): void {
     const before = this.find(job.id);
     this.list = before ? this.list.map((other) => (other.id === job.id ? job : other)) : [...this.list, job];
+    if (before && before.status !== job.status) void this.#notify(job);
     // Whether the order of those that wait is still the same, only the studio knows.
     if (before?.status !== job.status) {
       announce(t("lib.jobs.changed", { title: job.title, status: job.status }));
       void this.load();
     }
+  }
+
+  /** Long work that ends while the window is not looked at is told by the system. */
+  async #notify({ kind, status, title, failure }: Job): Promise<void> {
+    if (kind !== "train" || !settings.current.notifications || (status !== "completed" && status !== "failed")) return;
+    const body = failure ? sentence(failure) : t("lib.jobs.trained");
+    await commands.notificationShow(title, body);
   }
 
   #progressed({ job: id, phase, step, steps, seconds_left }: JobProgressed): void {
