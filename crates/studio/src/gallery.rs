@@ -7,7 +7,7 @@ mod detail;
 mod export;
 mod sweep;
 
-use atelier_contract::{GenerationId, Refusal, StyleId, Tag};
+use atelier_contract::{GenerationId, JobId, Refusal, StyleId, Tag};
 use chrono::{DateTime, NaiveDate, NaiveTime, SecondsFormat, Utc};
 use serde::{Deserialize, Serialize};
 use sqlx::{QueryBuilder, Sqlite};
@@ -182,6 +182,22 @@ pub async fn cards(library: &Library, ids: &[GenerationId]) -> Result<Vec<Card>,
         .collect()
 }
 
+/// Cards of what an order has finished so far, also when it was removed from the gallery.
+///
+/// # Errors
+/// [`Error::Database`].
+pub async fn of_job(library: &Library, job: JobId) -> Result<Vec<Card>, Error> {
+    let job = job.get();
+    let ids = sqlx::query_scalar!(
+        "SELECT id FROM generations WHERE job_id = $1 AND status = 'completed' ORDER BY id",
+        job
+    )
+    .fetch_all(library.pool())
+    .await?;
+    let ids: Vec<GenerationId> = ids.into_iter().map(jobs::id).collect::<Result<_, _>>()?;
+    cards(library, &ids).await
+}
+
 /// A seed of the table, whose 64 bits look negative from 2⁶³ on, as a person knows it.
 fn seed(bits: i64) -> String {
     u64::from_ne_bytes(bits.to_ne_bytes()).to_string()
@@ -213,16 +229,14 @@ pub async fn rate(library: &Library, ids: &[GenerationId], rating: u8) -> Result
 ///
 /// # Errors
 /// [`Refusal::GenerationUnknown`], [`Error::Database`].
-pub async fn remove(library: &Library, ids: &[GenerationId], now: DateTime<Utc>) -> Result<(), Error> {
-    let now = written(now);
+pub async fn remove(library: &Library, ids: &[GenerationId]) -> Result<(), Error> {
     let mut tx = library.begin().await?;
     let ids = known(&mut tx, ids).await?;
     sqlx::query!(
         "UPDATE generations
-            SET removed_at = $2
+            SET removed_at = strftime('%Y-%m-%dT%H:%M:%fZ', 'now')
           WHERE id IN (SELECT value FROM json_each($1)) AND removed_at IS NULL",
         ids,
-        now,
     )
     .execute(&mut *tx)
     .await?;

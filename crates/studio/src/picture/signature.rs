@@ -4,7 +4,7 @@
 //! place. The same picture and signature always give the same pixels.
 
 use std::fs;
-use std::io::Cursor;
+use std::io::{Cursor, Read};
 use std::path::{Path, PathBuf};
 
 use atelier_contract::Refusal;
@@ -198,6 +198,19 @@ pub fn set_image(library: &Library, file: &Path, bytes: &[u8]) -> Result<Signatu
     });
     write(library, &artist)?;
     facts(library)
+}
+
+/// Makes the picture at `path` the signature, as [`set_image`] does. Blocks.
+///
+/// # Errors
+/// As [`set_image`], and [`Refusal::FileMissing`].
+pub fn set_image_file(library: &Library, path: &Path) -> Result<SignatureFacts, Error> {
+    // One byte more than is allowed tells a file that is too large from one that just fits.
+    let mut bytes = Vec::new();
+    fs::File::open(path)
+        .and_then(|file| file.take(SIGNATURE_BYTES_MAX + 1).read_to_end(&mut bytes))
+        .map_err(Error::file(path))?;
+    set_image(library, path, &bytes)
 }
 
 /// Pictures from now on carry no signature; gives what stands now. The image's file stays: a picture in the making may need it.

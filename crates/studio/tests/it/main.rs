@@ -2,6 +2,9 @@
 #![expect(clippy::unwrap_used, reason = "tests")]
 
 mod curation;
+mod gallery;
 mod import;
 mod library;
 mod pictures;
+mod samples;
+mod thumbnails;

@@ -1,0 +1,466 @@
+//! The gallery: finding, rating, removing, exporting.
+
+use std::path::Path;
+
+use atelier_studio::contract::{AspectRatio, GenerationId, LicenseType, Refusal};
+use atelier_studio::gallery::{self, GalleryFilter};
+use atelier_studio::generations::Settings;
+use atelier_studio::inspect::inspect;
+use atelier_studio::picture::provenance::{ModelFacts, Provenance, StyleFacts};
+use atelier_studio::picture::signature::{self, Corner, SignatureFacts};
+use atelier_studio::picture::to_png;
+use atelier_studio::protocol::Sampler;
+use atelier_studio::styles;
+use chrono::{TimeDelta, Utc};
+use image::{Rgba, RgbaImage};
+use sqlx::SqlitePool;
+
+use crate::pictures::{Desk, encode, open, picture};
+
+/// A finished picture, as the worker would have left it.
+struct Made {
+    tags: &'static str,
+    styles: &'static [&'static str],
+    seed: u64,
+    created_at: &'static str,
+}
+
+fn made(tags: &'static str) -> Made {
+    Made {
+        tags,
+        styles: &["inkwell"],
+        seed: 7,
+        created_at: "2026-05-01T12:00:00.000Z",
+    }
+}
+
+impl Made {
+    async fn insert(self, desk: &Desk, db: &SqlitePool) -> GenerationId {
+        let settings = self.settings();
+        let image = picture(self.seed as u32, 96, 64).into_rgb8();
+        let png = to_png(&image, &self.record(&settings)).unwrap();
+        let url = desk.library.store_picture(&png, "png").unwrap();
+        let id: i64 = sqlx::query_scalar(
+            "INSERT INTO generations (status, seed, settings, result_url, created_at) VALUES ('completed', $1, $2, $3, $4) RETURNING id",
+        )
+        .bind(i64::from_ne_bytes(self.seed.to_ne_bytes()))
+        .bind(serde_json::to_string(&settings).unwrap())
+        .bind(url)
+        .bind(self.created_at)
+        .fetch_one(db)
+        .await
+        .unwrap();
+        for (sequence, tag) in settings.tags.iter().enumerate() {
+            sqlx::query("INSERT INTO tags (name) VALUES ($1) ON CONFLICT DO NOTHING")
+                .bind(tag)
+                .execute(db)
+                .await
+                .unwrap();
+            sqlx::query("INSERT INTO generation_tags (generation_id, tag_id, sequence) SELECT $1, id, $2 FROM tags WHERE name = $3")
+                .bind(id)
+                .bind(sequence as i64)
+                .bind(tag)
+                .execute(db)
+                .await
+                .unwrap();
+        }
+        id.try_into().unwrap()
+    }
+
+    fn settings(&self) -> Settings {
+        let style = |name: &&str| StyleFacts {
+            name: (*name).to_owned(),
+            strength: 0.8,
+            artist: None,
+            license: LicenseType::Personal,
+            sha256: "0".repeat(64),
+            layers_matched: 12,
+            layers: 12,
+            base_model_matches: true,
+        };
+        Settings {
+            model: ModelFacts {
+                id: "starter".into(),
+                architecture: "sd15-small".into(),
+                sha256: "0".repeat(64),
+            },
+            model_path: "starter".into(),
+            styles: self.styles.iter().map(style).collect(),
+            loras: Vec::new(),
+            prompt: [self.styles.join(", "), self.tags.to_owned()].join(", "),
+            negative_prompt: "fog, two cats".into(),
+            tags: self.tags.split(", ").map(str::to_owned).collect(),
+            aspect: AspectRatio::default(),
+            width: 96,
+            height: 64,
+            steps: 20,
+            guidance: 4.0,
+            sampler: Sampler::Ddim,
+            out: None,
+        }
+    }
+
+    fn record(&self, settings: &Settings) -> Provenance {
+        Provenance {
+            application: "Atelier".into(),
+            prompt: settings.prompt.clone(),
+            negative_prompt: settings.negative_prompt.clone(),
+            tags: settings.tags.clone(),
+            seed: self.seed,
+            aspect: settings.aspect,
+            width_px: settings.width,
+            height_px: settings.height,
+            steps: settings.steps,
+            sampler: "ddim".into(),
+            guidance: settings.guidance,
+            model: settings.model.clone(),
+            styles: settings.styles.clone(),
+            signature: None,
+            pixels_sha256: String::new(),
+        }
+    }
+}
+
+async fn database(folder: &Path) -> SqlitePool {
+    SqlitePool::connect(&format!("sqlite:{}", folder.join("library.db").display()))
+        .await
+        .unwrap()
+}
+
+async fn found(desk: &Desk, filter: GalleryFilter) -> Vec<GenerationId> {
+    gallery::find(&desk.library, &filter).await.unwrap()
+}
+
+fn text(text: &str) -> GalleryFilter {
+    GalleryFilter {
+        text: text.to_owned(),
+        ..GalleryFilter::default()
+    }
+}
+
+#[tokio::test]
+async fn pictures_are_found_newest_first_by_any_word_of_their_prompt() {
+    let desk = Desk::new().await;
+    let db = database(&desk.config.data).await;
+    let castle = made("castle, red, night").insert(&desk, &db).await;
+    let cat = made("orange cat, night").insert(&desk, &db).await;
+    assert_eq!(found(&desk, GalleryFilter::default()).await, [cat, castle]);
+    assert_eq!(found(&desk, text("cas")).await, [castle]);
+    assert_eq!(found(&desk, text("NIGHT")).await, [cat, castle]);
+    assert_eq!(found(&desk, text("night, oran")).await, [cat]);
+    assert_eq!(found(&desk, text("ca")).await, [cat, castle]);
+    assert_eq!(found(&desk, text("\" OR castle* NEAR(")).await, []);
+    assert_eq!(found(&desk, text("dog")).await, []);
+}
+
+#[tokio::test]
+async fn filters_narrow_each_other() {
+    let desk = Desk::new().await;
+    styles::create(&desk.library, "neon", "starter").await.unwrap();
+    let db = database(&desk.config.data).await;
+    let spring = Made {
+        created_at: "2026-03-01T00:00:00.000Z",
+        ..made("fox, snow")
+    };
+    let spring = spring.insert(&desk, &db).await;
+    let both = Made {
+        styles: &["inkwell", "neon"],
+        ..made("fox, sea")
+    };
+    let both = both.insert(&desk, &db).await;
+    let neon = styles::find(&desk.library, "neon").await.unwrap().id;
+    let by = |filter: GalleryFilter| found(&desk, filter);
+    let all = GalleryFilter::default;
+    assert_eq!(
+        by(GalleryFilter {
+            style: Some(neon),
+            ..all()
+        })
+        .await,
+        [both]
+    );
+    assert_eq!(
+        by(GalleryFilter {
+            tags: vec!["Fox".into()],
+            ..all()
+        })
+        .await,
+        [both, spring]
+    );
+    assert_eq!(
+        by(GalleryFilter {
+            tags: vec!["fox".into(), "snow".into()],
+            ..all()
+        })
+        .await,
+        [spring]
+    );
+    assert_eq!(
+        by(GalleryFilter {
+            from: Some("2026-03-02".into()),
+            ..all()
+        })
+        .await,
+        [both]
+    );
+    assert_eq!(
+        by(GalleryFilter {
+            to: Some("2026-03-01T09:00:01+09:00".into()),
+            ..all()
+        })
+        .await,
+        [spring]
+    );
+    assert_eq!(
+        by(GalleryFilter {
+            to: Some("2026-03-01".into()),
+            ..all()
+        })
+        .await,
+        []
+    );
+    gallery::rate(&desk.library, &[spring], 4).await.unwrap();
+    assert_eq!(
+        by(GalleryFilter {
+            rating_min: Some(4),
+            ..all()
+        })
+        .await,
+        [spring]
+    );
+    assert_eq!(
+        by(GalleryFilter {
+            rating_min: Some(5),
+            ..all()
+        })
+        .await,
+        []
+    );
+}
+
+#[tokio::test]
+async fn a_picture_tells_how_it_was_made() {
+    let desk = Desk::new().await;
+    let db = database(&desk.config.data).await;
+    let seeded = Made {
+        seed: u64::MAX,
+        styles: &["inkwell", "gone"],
+        ..made("fox, sea")
+    };
+    let id = seeded.insert(&desk, &db).await;
+    let cards = gallery::cards(&desk.library, &[id, 99.try_into().unwrap()])
+        .await
+        .unwrap();
+    assert_eq!(cards.len(), 1);
+    assert_eq!((cards[0].width, cards[0].height, cards[0].rating), (96, 64, 0));
+    assert_eq!(cards[0].seed, u64::MAX.to_string());
+    assert_eq!(cards[0].styles, ["inkwell", "gone"]);
+    let shown = gallery::show(&desk.library, id).await.unwrap();
+    assert_eq!(shown.negative, ["fog", "two cats"]);
+    assert_eq!(shown.tags, ["fox", "sea"]);
+    assert_eq!(shown.sampler, "ddim");
+    let styles: Vec<_> = shown.styles.iter().map(|style| style.style.is_some()).collect();
+    assert_eq!(styles, [true, false]);
+    assert!(!shown.signed && shown.bytes > 0 && shown.path.is_file());
+}
+
+#[tokio::test]
+async fn what_does_not_exist_is_refused_and_the_rest_left_alone() {
+    let desk = Desk::new().await;
+    let db = database(&desk.config.data).await;
+    let id = made("fox").insert(&desk, &db).await;
+    let unknown = GenerationId::try_from(99).unwrap();
+    let refused = gallery::rate(&desk.library, &[id, unknown], 3).await.unwrap_err();
+    assert!(matches!(
+        refused.refusal(),
+        Refusal::GenerationUnknown { generation: 99 }
+    ));
+    let refused = gallery::rate(&desk.library, &[id], 6).await.unwrap_err();
+    assert!(matches!(refused.refusal(), Refusal::NumberOutOfRange { .. }));
+    assert_eq!(gallery::cards(&desk.library, &[id]).await.unwrap()[0].rating, 0);
+    assert!(gallery::remove(&desk.library, &[id, unknown]).await.is_err());
+    assert_eq!(found(&desk, GalleryFilter::default()).await, [id]);
+}
+
+#[tokio::test]
+async fn a_removed_picture_comes_back_with_its_rating_until_it_is_swept() {
+    let desk = Desk::new().await;
+    let db = database(&desk.config.data).await;
+    let id = made("fox").insert(&desk, &db).await;
+    let twin = made("owl").insert(&desk, &db).await;
+    gallery::rate(&desk.library, &[id], 5).await.unwrap();
+    let path = gallery::show(&desk.library, id).await.unwrap().path;
+    gallery::remove(&desk.library, &[id]).await.unwrap();
+    assert_eq!(found(&desk, GalleryFilter::default()).await, [twin]);
+    let removed = GalleryFilter {
+        removed: true,
+        ..text("fox")
+    };
+    assert_eq!(found(&desk, removed).await, [id]);
+    assert_eq!(
+        gallery::sweep(&desk.library, Utc::now() + TimeDelta::days(29))
+            .await
+            .unwrap(),
+        0
+    );
+    gallery::restore(&desk.library, &[id]).await.unwrap();
+    assert_eq!(gallery::cards(&desk.library, &[id]).await.unwrap()[0].rating, 5);
+
+    gallery::remove(&desk.library, &[id]).await.unwrap();
+    assert_eq!(
+        gallery::sweep(&desk.library, Utc::now() + TimeDelta::days(31))
+            .await
+            .unwrap(),
+        1
+    );
+    assert!(!path.exists());
+    let gone = gallery::restore(&desk.library, &[id]).await.unwrap_err();
+    assert!(matches!(gone.refusal(), Refusal::GenerationUnknown { .. }));
+    assert_eq!(found(&desk, text("fox")).await, []);
+    assert_eq!(found(&desk, text("owl")).await, [twin]);
+}
+
+#[tokio::test]
+async fn a_file_that_another_picture_shares_survives_the_sweep() {
+    let desk = Desk::new().await;
+    let db = database(&desk.config.data).await;
+    let one = made("fox").insert(&desk, &db).await;
+    let same = made("fox").insert(&desk, &db).await;
+    gallery::remove(&desk.library, &[one]).await.unwrap();
+    gallery::sweep(&desk.library, Utc::now() + TimeDelta::days(31))
+        .await
+        .unwrap();
+    assert!(gallery::show(&desk.library, same).await.unwrap().path.is_file());
+}
+
+#[tokio::test]
+async fn pictures_made_before_the_gallery_are_found_in_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let library = folder.path().join("library");
+    std::fs::create_dir_all(&library).unwrap();
+    let db = SqlitePool::connect(&format!("sqlite:{}?mode=rwc", library.join("library.db").display()))
+        .await
+        .unwrap();
+    let mut old = sqlx::migrate!("../../migrations/library");
+    old.migrations.to_mut().retain(|migration| migration.version < 6);
+    old.run(&db).await.unwrap();
+    sqlx::query("INSERT INTO styles (name) VALUES ('inkwell')")
+        .execute(&db)
+        .await
+        .unwrap();
+    let settings = serde_json::to_string(&made("fox").settings()).unwrap();
+    sqlx::query(
+        "INSERT INTO generations (status, seed, settings, result_url) VALUES ('completed', 1, $1, 'images/ab/c.png')",
+    )
+    .bind(settings)
+    .execute(&db)
+    .await
+    .unwrap();
+    db.close().await;
+
+    let library = open(&library).await;
+    let style = styles::find(&library, "inkwell").await.unwrap().id;
+    let filter = GalleryFilter {
+        style: Some(style),
+        ..text("fo")
+    };
+    assert_eq!(gallery::find(&library, &filter).await.unwrap().len(), 1);
+}
+
+#[tokio::test]
+async fn an_export_copies_and_never_writes_over() {
+    let desk = Desk::new().await;
+    let db = database(&desk.config.data).await;
+    let id = made("fox").insert(&desk, &db).await;
+    let out = desk.desk().join("out");
+    let first = gallery::export(&desk.library, &[id], &out, false).await.unwrap();
+    let second = gallery::export(&desk.library, &[id, id], &out, false).await.unwrap();
+    let names = |paths: &[std::path::PathBuf]| {
+        let name = |path: &std::path::PathBuf| path.file_name().unwrap().to_str().unwrap().to_owned();
+        paths.iter().map(name).collect::<Vec<_>>()
+    };
+    assert_eq!(names(&first), ["00001-7.png"]);
+    assert_eq!(names(&second), ["00001-7 (2).png", "00001-7 (3).png"]);
+    let stored = gallery::show(&desk.library, id).await.unwrap().path;
+    assert_eq!(std::fs::read(&first[0]).unwrap(), std::fs::read(stored).unwrap());
+    let unknown = gallery::export(&desk.library, &[id, 9.try_into().unwrap()], &out, false).await;
+    assert!(matches!(
+        unknown.unwrap_err().refusal(),
+        Refusal::GenerationUnknown { generation: 9 }
+    ));
+    assert_eq!(std::fs::read_dir(&out).unwrap().count(), 3);
+}
+
+#[tokio::test]
+async fn a_signed_export_has_the_signature_and_a_record_that_says_so() {
+    let desk = Desk::new().await;
+    let db = database(&desk.config.data).await;
+    let id = made("fox").insert(&desk, &db).await;
+    let out = desk.desk().join("out");
+    let missing = gallery::export(&desk.library, &[id], &out, true).await.unwrap_err();
+    assert!(matches!(missing.refusal(), Refusal::SignatureMissing {}));
+    assert!(!out.exists());
+
+    let ink = RgbaImage::from_pixel(30, 10, Rgba([255, 0, 0, 255]));
+    let drawing = encode(&ink.into(), image::ImageFormat::Png);
+    signature::set_image(&desk.library, Path::new("drawing"), &drawing).unwrap();
+    let wanted = SignatureFacts {
+        artist: " Iris ".into(),
+        image: true,
+        corner: Corner::TopLeft,
+        width: 0.25,
+        opacity: 1.0,
+    };
+    let facts = signature::set_facts(&desk.library, &wanted).unwrap();
+    assert_eq!((facts.artist.as_str(), facts.corner), ("Iris", Corner::TopLeft));
+
+    let signed = gallery::export(&desk.library, &[id], &out, true)
+        .await
+        .unwrap()
+        .remove(0);
+    let read = inspect(&signed).unwrap();
+    let record = read.provenance.unwrap();
+    assert_eq!(read.pixels_intact, Some(true));
+    assert_eq!((record.seed, record.prompt.as_str()), (7, "inkwell, fox"));
+    assert_eq!(record.signature.unwrap().corner, Corner::TopLeft);
+    assert!(read.parameters.unwrap().to_string().contains("Seed: 7"));
+    let pixel = *image::open(&signed).unwrap().into_rgb8().get_pixel(6, 6);
+    assert_eq!(pixel.0, [255, 0, 0]);
+    let stored = gallery::show(&desk.library, id).await.unwrap();
+    assert!(!stored.signed, "the library's own file stays as it is");
+}
+
+#[tokio::test]
+async fn a_picture_is_signed_once() {
+    let desk = Desk::new().await;
+    let db = database(&desk.config.data).await;
+    let ink = RgbaImage::from_pixel(30, 10, Rgba([0, 0, 255, 255]));
+    let drawing = encode(&ink.into(), image::ImageFormat::Png);
+    signature::set_image(&desk.library, Path::new("drawing"), &drawing).unwrap();
+    let id = made("fox").insert(&desk, &db).await;
+    let out = desk.desk().join("out");
+    let signed = gallery::export(&desk.library, &[id], &out, true)
+        .await
+        .unwrap()
+        .remove(0);
+    // The library's file becomes the signed one, as it is when a style's picture is made.
+    let bytes = std::fs::read(&signed).unwrap();
+    let url = desk.library.store_picture(&bytes, "png").unwrap();
+    sqlx::query("UPDATE generations SET result_url = $1")
+        .bind(url)
+        .execute(&db)
+        .await
+        .unwrap();
+    assert!(gallery::show(&desk.library, id).await.unwrap().signed);
+    let again = gallery::export(&desk.library, &[id], &out, true)
+        .await
+        .unwrap()
+        .remove(0);
+    assert_eq!(std::fs::read(&again).unwrap(), bytes);
+    signature::clear(&desk.library).unwrap();
+    let later = gallery::export(&desk.library, &[id], &out, true)
+        .await
+        .unwrap()
+        .remove(0);
+    assert_eq!(std::fs::read(&later).unwrap(), bytes);
+}
