@@ -14,7 +14,9 @@ export default mergeConfig(
         {
           extends: true,
           // Named beforehand, so that no test is reloaded when one of them is met for the first time.
-          optimizeDeps: { include: ["@tauri-apps/api/core", "@tauri-apps/api/event", "@tauri-apps/api/webview", "@tauri-apps/plugin-dialog", "axe-core"] },
+          optimizeDeps: {
+            include: ["@tauri-apps/api/core", "@tauri-apps/api/event", "@tauri-apps/api/webview", "@tauri-apps/plugin-dialog", "axe-core"],
+          },
           test: {
             name: "components",
             include: ["tests/**/*.test.ts"],

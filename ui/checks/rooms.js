@@ -22,7 +22,8 @@ function target(specifier, from) {
 
 /** Why `from` may not import from `to`; `null` when it may. */
 function objection(from, to) {
-  if (from.startsWith("screens/") && to.startsWith("screens/") && from !== to) return "A screen does not know another: hand over ids in the address.";
+  if (from.startsWith("screens/") && to.startsWith("screens/") && from !== to)
+    return "A screen does not know another: hand over ids in the address.";
   if (from === "lib" && (to.startsWith("screens/") || to === "app")) return "The library knows no screen.";
   if (from.startsWith("screens/") && to === "app") return "A screen does not know the window around it.";
   return null;

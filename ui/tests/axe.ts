@@ -13,7 +13,9 @@ export async function expectAccessible(): Promise<void> {
       // A component alone is no page: it has no landmarks and no main heading.
       rules: { region: { enabled: false }, "page-has-heading-one": { enabled: false }, "landmark-one-main": { enabled: false } },
     });
-    const found = violations.map(({ id, nodes }) => `${theme}: ${id}: ${nodes.map((node) => `${node.html} ${node.failureSummary ?? ""}`).join("; ")}`);
+    const found = violations.map(
+      ({ id, nodes }) => `${theme}: ${id}: ${nodes.map((node) => `${node.html} ${node.failureSummary ?? ""}`).join("; ")}`,
+    );
     expect(found).toEqual([]);
   }
   document.documentElement.dataset.theme = "light";

@@ -10,13 +10,16 @@ import Kbd from "$lib/Kbd.svelte";
 import { expectAccessible } from "./axe";
 import { text } from "./snippets";
 
-test.each(["primary", "plain", "quiet", "danger"] as const)("a %s button is pressed by keyboard and can be read in both themes", async (variant) => {
-  const onclick = vi.fn();
-  render(Button, { variant, icon: "check", onclick, children: text("Make it") });
-  await userEvent.keyboard("{Tab}{Enter} ");
-  expect(onclick).toHaveBeenCalledTimes(2);
-  await expectAccessible();
-});
+test.each(["primary", "plain", "quiet", "danger"] as const)(
+  "a %s button is pressed by keyboard and can be read in both themes",
+  async (variant) => {
+    const onclick = vi.fn();
+    render(Button, { variant, icon: "check", onclick, children: text("Make it") });
+    await userEvent.keyboard("{Tab}{Enter} ");
+    expect(onclick).toHaveBeenCalledTimes(2);
+    await expectAccessible();
+  },
+);
 
 test("a busy button keeps its name and cannot be pressed", async () => {
   render(Button, { busy: true, children: text("Make it") });

@@ -36,7 +36,10 @@ test("what was done can be taken back from its toast, and done again", async () 
 
 test("steps taken back quickly are taken back one after the other", async () => {
   const order: string[] = [];
-  const step = (name: string) => ({ label: name, undo: () => new Promise<void>((done) => setTimeout(() => (order.push(name), done()), 20)) });
+  const step = (name: string) => ({
+    label: name,
+    undo: () => new Promise<void>((done) => setTimeout(() => (order.push(name), done()), 20)),
+  });
   undo.push(step("first"), { quiet: true });
   undo.push(step("second"), { quiet: true });
   await Promise.all([undo.undo(), undo.undo()]);
@@ -78,7 +81,9 @@ test("words, plurals and amounts follow the language", () => {
 });
 
 test("a refusal fills in its facts once, whatever they contain", () => {
-  expect(sentence({ code: "style_too_few_artworks", details: { style: "{valid}", valid: 9, valid_min: 10 } })).toContain("“{valid}” has 9 valid");
+  expect(sentence({ code: "style_too_few_artworks", details: { style: "{valid}", valid: 9, valid_min: 10 } })).toContain(
+    "“{valid}” has 9 valid",
+  );
   const missing = Array.from({ length: 20 }, (_, layer) => `layer${layer}`);
   expect(sentence({ code: "lora_mismatch", details: { file: "x", matched: 0, layers: 20, missing } })).toContain("layer7, … (20)");
 });

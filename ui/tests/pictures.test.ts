@@ -18,7 +18,9 @@ const picture = (color: string) =>
 test("two pictures are compared by arrow keys", async () => {
   await render(CompareSlider, { before: { src: picture("teal"), label: "Step 0" }, after: { src: picture("tomato"), label: "Step 400" } });
   await userEvent.keyboard("{Tab}{ArrowRight}");
-  await expect.element(page.getByRole("slider", { name: "Line between Step 0 and Step 400" })).toHaveAttribute("aria-valuetext", "51% Step 0");
+  await expect
+    .element(page.getByRole("slider", { name: "Line between Step 0 and Step 400" }))
+    .toHaveAttribute("aria-valuetext", "51% Step 0");
   await expectAccessible();
 });
 

@@ -71,6 +71,8 @@ test("several tags are pasted at once", async () => {
   await input().click();
   const pasted = new DataTransfer();
   pasted.setData("text", "cat, moon\nbeach");
-  input().element().dispatchEvent(new ClipboardEvent("paste", { clipboardData: pasted, bubbles: true, cancelable: true }));
+  input()
+    .element()
+    .dispatchEvent(new ClipboardEvent("paste", { clipboardData: pasted, bubbles: true, cancelable: true }));
   await expect.poll(() => onchange.mock.lastCall?.[0]).toEqual(["cat", "moon", "beach"]);
 });

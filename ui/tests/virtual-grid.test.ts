@@ -7,7 +7,11 @@ import { expectAccessible } from "./axe";
 import GridOf from "./GridOf.svelte";
 
 const COUNT = 100_000;
-const chosen = () => page.getByRole("option", { selected: true }).elements().map((element) => element.getAttribute("aria-label"));
+const chosen = () =>
+  page
+    .getByRole("option", { selected: true })
+    .elements()
+    .map((element) => element.getAttribute("aria-label"));
 
 test("only what is in sight exists", async () => {
   await render(GridOf, { count: COUNT });

@@ -3,7 +3,15 @@
 export const IS_MAC = /Mac/.test(navigator.userAgent);
 
 const MAC: Record<string, string> = { mod: "⌘", alt: "⌥", shift: "⇧", enter: "↩", delete: "⌦", backspace: "⌫", escape: "esc" };
-const OTHER: Record<string, string> = { mod: "Ctrl", alt: "Alt", shift: "Shift", enter: "Enter", delete: "Del", backspace: "Backspace", escape: "Esc" };
+const OTHER: Record<string, string> = {
+  mod: "Ctrl",
+  alt: "Alt",
+  shift: "Shift",
+  enter: "Enter",
+  delete: "Del",
+  backspace: "Backspace",
+  escape: "Esc",
+};
 const ARROWS: Record<string, string> = { arrowup: "↑", arrowdown: "↓", arrowleft: "←", arrowright: "→", space: "Space" };
 
 /** The keys of a shortcut as their caps show them. */
