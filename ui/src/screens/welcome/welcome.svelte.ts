@@ -35,8 +35,9 @@ export class WelcomeState {
     return this.#finished === null ? this.#preview : pictureUrl.generation(this.#finished);
   }
 
-  get firstPictureDone(): boolean {
-    return this.#finished !== null;
+  /** The first picture once it is done, by its id. */
+  get firstGeneration(): number | null {
+    return this.#finished;
   }
 
   constructor() {
