@@ -27,6 +27,8 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(30);
 const READ_TIMEOUT: Duration = Duration::from_secs(60);
 /// How often a broken connection is taken up again while something arrives.
 const TRIES_MAX: u32 = 5;
+/// Before the second try; before the third it is twice as long, and so on.
+const PAUSE: Duration = Duration::from_millis(500);
 const HASH_BUFFER_BYTES: usize = 1 << 20;
 
 /// Called with bytes that are there and bytes in all, if known.
@@ -36,6 +38,16 @@ pub type OnBytes<'a> = &'a mut (dyn FnMut(u64, Option<u64>) + Send);
 struct Announced {
     bytes: Option<u64>,
     sha256: Option<String>,
+}
+
+/// A download on its way.
+struct Arrival<'a> {
+    file: &'a ManifestFile,
+    /// What has arrived.
+    part: PathBuf,
+    /// In all, if known.
+    bytes: Option<u64>,
+    cancel: &'a CancellationToken,
 }
 
 /// Downloads `file` to `target`; goes on where an earlier try stopped. Gives its hash.
@@ -49,27 +61,14 @@ pub async fn download(
     cancel: &CancellationToken,
     on_bytes: OnBytes<'_>,
 ) -> Result<String, Error> {
-    match cancel.run_until_cancelled(arrive(file, target, on_bytes)).await {
-        Some(arrived) => arrived,
-        None => Err(Refusal::Cancelled {}.into()),
-    }
-}
-
-/// Bytes of `target` that are there, whole or in part.
-#[must_use]
-pub fn arrived_bytes(target: &Path) -> u64 {
-    size(target).max(size(&part_of(target)))
-}
-
-async fn arrive(file: &ManifestFile, target: &Path, on_bytes: OnBytes<'_>) -> Result<String, Error> {
     check_encrypted(&file.url)?;
     if let Some(parent) = target.parent() {
         fs::create_dir_all(parent).map_err(Error::file(parent))?;
     }
-    let announced = announced(file).await?;
-    let wanted = file.sha256.clone().or(announced.sha256);
-    let bytes = file.bytes.or(announced.bytes);
-    let part = part_of(target);
+    let announced = cancel
+        .run_until_cancelled(announced(file))
+        .await
+        .ok_or(Refusal::Cancelled {})??;
     let client = client(redirect::Policy::custom(|attempt| {
         // A server may pass the download on, but never into the open.
         if is_encrypted(attempt.url()) && attempt.previous().len() < 10 {
@@ -78,21 +77,20 @@ async fn arrive(file: &ManifestFile, target: &Path, on_bytes: OnBytes<'_>) -> Re
             attempt.stop()
         }
     }))?;
-    let mut tries = 0;
-    loop {
-        let before = size(&part);
-        match fetch(&client, file, &part, bytes, on_bytes).await {
-            Ok(()) => break,
-            Err(error) => {
-                tries = if size(&part) > before { 1 } else { tries + 1 };
-                if tries >= TRIES_MAX || !matches!(error, Error::Refused(Refusal::DownloadFailed { .. })) {
-                    return Err(error);
-                }
-                tracing::info!("the download broke off at {} bytes and goes on", size(&part));
-            }
-        }
-    }
-    finish(&part, target, wanted, bytes).await
+    let arrival = Arrival {
+        file,
+        part: part_of(target),
+        bytes: file.bytes.or(announced.bytes),
+        cancel,
+    };
+    arrival.all(&client, on_bytes).await?;
+    arrival.finish(target, file.sha256.clone().or(announced.sha256)).await
+}
+
+/// Bytes of `target` that are there, whole or in part.
+#[must_use]
+pub fn arrived_bytes(target: &Path) -> u64 {
+    size(target).max(size(&part_of(target)))
 }
 
 fn check_encrypted(address: &str) -> Result<(), Error> {
@@ -154,67 +152,121 @@ async fn announced(file: &ManifestFile) -> Result<Announced, Error> {
     })
 }
 
-/// Appends to `part` what is missing.
-async fn fetch(
-    client: &Client,
-    file: &ManifestFile,
-    part: &Path,
-    bytes: Option<u64>,
-    on_bytes: OnBytes<'_>,
-) -> Result<(), Error> {
-    let mut have = size(part);
-    if bytes.is_some_and(|bytes| have >= bytes) {
-        return Ok(());
-    }
-    let mut request = client.get(&file.url);
-    if have > 0 {
-        request = request.header(header::RANGE, format!("bytes={have}-"));
-        // A server whose file is another one by now then sends all of that.
-        if let Ok(version) = fs::read_to_string(version_of(part)) {
-            request = request.header(header::IF_RANGE, version);
+impl Arrival<'_> {
+    /// Takes a connection that breaks up again, as long as something arrives.
+    async fn all(&self, client: &Client, on_bytes: OnBytes<'_>) -> Result<(), Error> {
+        let mut tries = 0;
+        loop {
+            let before = size(&self.part);
+            let Err(error) = self.missing(client, on_bytes).await else {
+                return Ok(());
+            };
+            let after = size(&self.part);
+            tries = if after > before { 1 } else { tries + 1 };
+            if tries >= TRIES_MAX || !matches!(error, Error::Refused(Refusal::DownloadFailed { .. })) {
+                return Err(error);
+            }
+            tracing::info!("the download broke off at {after} bytes and goes on");
+            let pause = tokio::time::sleep(PAUSE * tries);
+            self.unless_cancelled(pause).await?;
         }
     }
-    let answer = request.send().await.map_err(|error| failed(file, explain(&error)))?;
-    let goes_on = match answer.status() {
-        StatusCode::PARTIAL_CONTENT => starts_at(&answer) == Some(have),
-        StatusCode::OK => false,
-        // Nothing behind what we have: the hash tells whether it is whole.
-        StatusCode::RANGE_NOT_SATISFIABLE => return Ok(()),
-        other => return Err(failed(file, format!("the server answers {other}"))),
-    };
-    if answer.status() == StatusCode::PARTIAL_CONTENT && !goes_on {
-        return Err(failed(file, "the server sends another part than asked for"));
+
+    /// Asks once for what is missing and appends what comes.
+    async fn missing(&self, client: &Client, on_bytes: OnBytes<'_>) -> Result<(), Error> {
+        let (file, part) = (self.file, &self.part);
+        let mut have = size(part);
+        if self.bytes.is_some_and(|bytes| have >= bytes) {
+            return Ok(());
+        }
+        let mut request = client.get(&file.url);
+        if have > 0 {
+            request = request.header(header::RANGE, format!("bytes={have}-"));
+            // A server whose file is another one by now then sends all of that.
+            if let Ok(version) = fs::read_to_string(version_of(part)) {
+                request = request.header(header::IF_RANGE, version);
+            }
+        }
+        let answer = self.unless_cancelled(request.send()).await?;
+        let answer = answer.map_err(|error| failed(file, explain(&error)))?;
+        let goes_on = match answer.status() {
+            StatusCode::PARTIAL_CONTENT if starts_at(&answer) == Some(have) => true,
+            StatusCode::PARTIAL_CONTENT => return Err(failed(file, "the server sends another part than asked for")),
+            StatusCode::OK => false,
+            // Nothing behind what we have: the hash tells whether it is whole.
+            StatusCode::RANGE_NOT_SATISFIABLE => return Ok(()),
+            other => return Err(failed(file, format!("the server answers {other}"))),
+        };
+        if !goes_on {
+            have = 0;
+            remember_version(&answer, part)?;
+        }
+        let have = self.append(answer, have, goes_on, on_bytes).await?;
+        match self.bytes {
+            Some(bytes) if have < bytes => Err(failed(file, "the connection ended early")),
+            Some(_) | None => Ok(()),
+        }
     }
-    if !goes_on {
-        have = 0;
-        remember_version(&answer, part)?;
-    }
-    let out = tokio::fs::OpenOptions::new()
-        .create(true)
-        .append(goes_on)
-        .write(true)
-        .truncate(!goes_on)
-        .open(part)
-        .await;
-    let mut out = out.map_err(Error::file(part))?;
-    let mut stream = answer.bytes_stream();
-    while let Some(chunk) = stream.next().await {
-        let chunk = match chunk {
-            Ok(chunk) => chunk,
-            Err(error) => {
-                // What has arrived is on its way to the disk: the next try counts it.
-                out.flush().await.map_err(Error::file(part))?;
-                return Err(failed(file, explain(&error)));
+
+    /// Writes what the server sends behind the `have` bytes that are there; gives how many are there then. However it ends, they
+    /// are on the disk: whoever goes on counts them.
+    async fn append(
+        &self,
+        answer: Response,
+        mut have: u64,
+        goes_on: bool,
+        on_bytes: OnBytes<'_>,
+    ) -> Result<u64, Error> {
+        let part = &self.part;
+        let opened = tokio::fs::OpenOptions::new()
+            .create(true)
+            .append(goes_on)
+            .write(true)
+            .truncate(!goes_on)
+            .open(part)
+            .await;
+        let mut out = opened.map_err(Error::file(part))?;
+        let mut chunks = answer.bytes_stream();
+        let ended = loop {
+            match self.unless_cancelled(chunks.next()).await {
+                Ok(Some(Ok(chunk))) => {
+                    out.write_all(&chunk).await.map_err(Error::file(part))?;
+                    have += chunk.len() as u64;
+                    on_bytes(have, self.bytes);
+                }
+                Ok(Some(Err(error))) => break Err(failed(self.file, explain(&error))),
+                Ok(None) => break Ok(have),
+                Err(cancelled) => break Err(cancelled),
             }
         };
-        out.write_all(&chunk).await.map_err(Error::file(part))?;
-        have += chunk.len() as u64;
-        on_bytes(have, bytes);
+        out.sync_all().await.map_err(Error::file(part))?;
+        ended
     }
-    out.sync_all().await.map_err(Error::file(part))?;
-    match bytes {
-        Some(bytes) if have < bytes => Err(failed(file, "the connection ended early")),
-        Some(_) | None => Ok(()),
+
+    /// Checks the hash and gives the file its name.
+    async fn finish(&self, target: &Path, wanted: Option<String>) -> Result<String, Error> {
+        let (part, bytes, target, cancel) = (self.part.clone(), self.bytes, target.to_owned(), self.cancel.clone());
+        tokio::task::spawn_blocking(move || {
+            let hash = hash_of(&part, || cancel.is_cancelled())?.ok_or(Refusal::Cancelled {})?;
+            remove(&version_of(&part))?;
+            let whole = bytes.is_none_or(|bytes| size(&part) == bytes);
+            if wanted.is_some_and(|wanted| !wanted.eq_ignore_ascii_case(&hash)) || !whole {
+                remove(&part)?;
+                return Err(Refusal::FileInvalid {
+                    file: target.display().to_string(),
+                    reason: "what arrived does not have the published hash".to_owned(),
+                }
+                .into());
+            }
+            fs::rename(&part, &target).map_err(Error::file(&target))?;
+            Ok(hash)
+        })
+        .await?
+    }
+
+    async fn unless_cancelled<T>(&self, work: impl Future<Output = T>) -> Result<T, Error> {
+        let done = self.cancel.run_until_cancelled(work).await;
+        done.ok_or_else(|| Refusal::Cancelled {}.into())
     }
 }
 
@@ -236,40 +288,28 @@ fn remove(path: &Path) -> Result<(), Error> {
     }
 }
 
-async fn finish(part: &Path, target: &Path, wanted: Option<String>, bytes: Option<u64>) -> Result<String, Error> {
-    let (part, target) = (part.to_owned(), target.to_owned());
-    tokio::task::spawn_blocking(move || {
-        let hash = sha256_of(&part)?;
-        let whole = bytes.is_none_or(|bytes| size(&part) == bytes);
-        remove(&version_of(&part))?;
-        if wanted.is_some_and(|wanted| !wanted.eq_ignore_ascii_case(&hash)) || !whole {
-            remove(&part)?;
-            let reason = "what arrived does not have the published hash".to_owned();
-            return Err(Refusal::FileInvalid {
-                file: target.display().to_string(),
-                reason,
-            }
-            .into());
-        }
-        fs::rename(&part, &target).map_err(Error::file(&target))?;
-        Ok(hash)
-    })
-    .await?
-}
-
 /// SHA-256 of a file in hexadecimal. Blocks.
 pub(crate) fn sha256_of(path: &Path) -> Result<String, Error> {
+    let hash = hash_of(path, || false)?;
+    Ok(hash.expect("nobody gives it up"))
+}
+
+/// SHA-256 of a file in hexadecimal; `None` when `give_up` says so on the way. Blocks.
+fn hash_of(path: &Path, give_up: impl Fn() -> bool) -> Result<Option<String>, Error> {
     let mut file = File::open(path).map_err(Error::file(path))?;
     let mut hash = Sha256::new();
     let mut buffer = vec![0; HASH_BUFFER_BYTES];
     loop {
+        if give_up() {
+            return Ok(None);
+        }
         let read = file.read(&mut buffer).map_err(Error::file(path))?;
         if read == 0 {
             break;
         }
         hash.update(&buffer[..read]);
     }
-    Ok(hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect())
+    Ok(Some(hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect()))
 }
 
 fn part_of(target: &Path) -> PathBuf {

@@ -2,9 +2,11 @@
 #![expect(clippy::unwrap_used, reason = "tests")]
 
 mod curation;
+mod downloads;
 mod gallery;
 mod import;
 mod library;
 mod pictures;
 mod samples;
+mod server;
 mod thumbnails;
