@@ -1,11 +1,11 @@
 /** What Settings knows beyond the settings themselves: the machine, the signature. */
 import { createContext } from "svelte";
-import { commands, type Folder, type Refusal, type Report, type Sample, type Settings, type Signature } from "$lib/bindings";
+import { commands, type Folder, type Refusal, type Report, type Sample, type Settings, type SignatureFacts } from "$lib/bindings";
 import { settings } from "$lib/settings.svelte";
 
 export class SettingsScreenState {
   report = $state.raw<Report | null>(null);
-  signature = $state.raw<Signature | null>(null);
+  signature = $state.raw<SignatureFacts | null>(null);
   /** Counts the changes of the signature's picture, so that the new one is fetched. */
   signatureVersion = $state(0);
   signatureRefusal = $state.raw<Refusal | null>(null);
@@ -14,12 +14,18 @@ export class SettingsScreenState {
   refusal = $state.raw<Refusal | null>(null);
   #writing: Promise<void> = Promise.resolve();
 
+  /** Asks what the screen shows; the drivers behind the report may take seconds, and nothing waits for them. */
   async load(): Promise<void> {
-    const [report, signature, samples] = await Promise.all([commands.machineReport(), commands.signatureGet(), commands.sampleList()]);
-    if (report.status === "ok") this.report = report.data;
-    if (signature.status === "ok") this.signature = signature.data;
+    void this.#loadReport();
+    const [signature, samples] = await Promise.all([commands.signatureGet(), commands.sampleList()]);
+    this.#take(signature);
     if (samples.status === "ok") this.sample = samples.data.at(-1) ?? null;
-    this.refusal = [report, signature].find((answer) => answer.status === "error")?.error ?? null;
+  }
+
+  async #loadReport(): Promise<void> {
+    const report = await commands.machineReport();
+    if (report.status === "ok") this.report = report.data;
+    else this.refusal = report.error;
   }
 
   async change(part: Partial<Settings>): Promise<void> {
@@ -32,7 +38,7 @@ export class SettingsScreenState {
   }
 
   /** Shows a change of the signature at once; `keepSignature` makes it last. */
-  showSignature(part: Partial<Signature>): void {
+  showSignature(part: Partial<SignatureFacts>): void {
     if (this.signature) this.signature = { ...this.signature, ...part };
   }
 

@@ -11,6 +11,8 @@ export const STARTER_MODEL = "starter";
 /** What the first picture shows: things that the starter model knows well. */
 const FIRST_PICTURE = { tags: ["cat", "orange", "one", "beach", "noon", "clouds"], seed: "1001" };
 
+type Answer<T> = { status: "ok"; data: T } | { status: "error"; error: Refusal };
+
 export class WelcomeState {
   report = $state.raw<Report | null>(null);
   models = $state.raw<Models | null>(null);
@@ -49,13 +51,20 @@ export class WelcomeState {
     });
   }
 
-  /** Asks what the screen shows; the drivers behind the report may take a second. */
+  /** Asks what the screen shows. Each part is shown when it is there: the drivers behind the report may take seconds. */
   async load(): Promise<void> {
-    const [report, models, samples] = await Promise.all([commands.machineReport(), commands.modelList(), commands.sampleList()]);
-    if (report.status === "ok") this.report = report.data;
-    if (models.status === "ok") this.models = models.data;
-    if (samples.status === "ok") this.samples = samples.data;
-    this.refusal = [report, models, samples].find((answer) => answer.status === "error")?.error ?? null;
+    this.refusal = null;
+    await Promise.all([
+      this.#fill(commands.sampleList(), (samples) => (this.samples = samples)),
+      this.#fill(commands.modelList(), (models) => (this.models = models)),
+      this.#fill(commands.machineReport(), (report) => (this.report = report)),
+    ]);
+  }
+
+  async #fill<T>(asked: Promise<Answer<T>>, show: (data: T) => void): Promise<void> {
+    const answer = await asked;
+    if (answer.status === "ok") show(answer.data);
+    else this.refusal = answer.error;
   }
 
   /** Takes a sample in as a style and paints a first picture, so that there is something to see within the first minute. */
