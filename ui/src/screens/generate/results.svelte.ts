@@ -1,0 +1,207 @@
+/** What was made lately and what is forming: the strip under the easel, which of it stands on the easel, and what it is compared with. */
+import { commands, events, type Card, type GalleryFilter, type GenerationDetail, type Job, type Refusal } from "$lib/bindings";
+import { t } from "$lib/i18n.svelte";
+import { jobs } from "$lib/jobs.svelte";
+import { pictureUrl } from "$lib/pictures";
+import { toasts } from "$lib/toasts.svelte";
+import { undo } from "$lib/undo.svelte";
+
+/** Pictures in the strip; the gallery has all. */
+const STRIP_LEN_MAX = 48;
+/** Several pictures that end together are read at once. */
+const SETTLE_MS = 150;
+const EVERYTHING: GalleryFilter = { style: null, tags: [], text: "", from: null, to: null, rating_min: null, removed: false };
+
+/** A place in the strip for a picture that is not there yet. */
+export interface Forming {
+  readonly job: number;
+  readonly index: number;
+  /** Its rough picture, once there is one. */
+  readonly src: string | null;
+}
+
+export interface Retry {
+  readonly attempt: number;
+  readonly reason: Refusal;
+}
+
+export class Results {
+  /** Newest first; `null` until they were read. */
+  cards = $state.raw<Card[] | null>(null);
+  refusal = $state.raw<Refusal | null>(null);
+  /** What a job's worker broke at, while that job goes on. */
+  retries = $state.raw<ReadonlyMap<number, Retry>>(new Map());
+  /** All about the picture on the easel, and about the one it is compared with. */
+  detail = $state.raw<GenerationDetail | null>(null);
+  otherDetail = $state.raw<GenerationDetail | null>(null);
+  /** The picture that was chosen; `null` follows what is being made. */
+  #chosen = $state<number | null>(null);
+  #other = $state<number | null>(null);
+  #read = $state<number | null>(null);
+  #previews = $state.raw<ReadonlyMap<string, number>>(new Map());
+  /** Pictures that are made again with one change: job → original. */
+  #variations = new Map<number, number>();
+  #timer: ReturnType<typeof setTimeout> | undefined;
+
+  constructor() {
+    void events.jobPreviewed.listen(({ payload: { job, index, version } }) => {
+      this.#previews = new Map(this.#previews).set(`${job}/${index}`, version);
+    });
+    void events.jobRetried.listen(({ payload: { job, attempt, reason } }) => {
+      this.retries = new Map(this.retries).set(job, { attempt, reason });
+    });
+    void events.jobChanged.listen(({ payload: { job } }) => job.status !== "running" && this.#ended(job));
+    void events.generationFinished.listen(({ payload }) => this.#finished(payload.job, payload.generation));
+    void events.libraryChanged.listen(({ payload }) => payload.what === "generations" && this.cards && this.#soon());
+  }
+
+  /** The job whose pictures are forming. */
+  get job(): Job | null {
+    return jobs.running?.kind === "generate" ? jobs.running : null;
+  }
+
+  /** The places of the pictures that the running job still owes. */
+  get forming(): Forming[] {
+    const job = this.job;
+    if (!job) return [];
+    return Array.from({ length: Math.max(0, job.pictures - job.finished) }, (_, place) => {
+      const index = job.finished + place;
+      const version = this.#previews.get(`${job.id}/${index}`);
+      return { job: job.id, index, src: version === undefined ? null : pictureUrl.preview(job.id, index, version) };
+    });
+  }
+
+  /** The last job, when it failed and nobody has read why. */
+  get failed(): Job | null {
+    const job = jobs.list.findLast(({ kind, status }) => kind === "generate" && status !== "queued");
+    return job?.status === "failed" && job.id !== this.#read ? job : null;
+  }
+
+  /** Why this job failed has been read. */
+  forget(job: number): void {
+    this.#read = job;
+  }
+
+  /** Whether the easel shows what is being made. */
+  get following(): boolean {
+    return this.#chosen === null && this.job !== null;
+  }
+
+  /** The finished picture on the easel. */
+  get shown(): Card | null {
+    if (this.following) return null;
+    return this.cards?.find(({ id }) => id === this.#chosen) ?? this.cards?.[0] ?? null;
+  }
+
+  /** The picture that the one on the easel is compared with. */
+  get other(): Card | null {
+    return this.cards?.find(({ id }) => id === this.#other) ?? null;
+  }
+
+  async load(): Promise<void> {
+    const found = await commands.galleryFind(EVERYTHING);
+    const answer = found.status === "ok" ? await commands.galleryCards(found.data.slice(0, STRIP_LEN_MAX)) : found;
+    this.refusal = answer.status === "error" ? answer.error : null;
+    if (answer.status === "error") return;
+    this.cards = answer.data;
+    await this.#describe();
+  }
+
+  /** Puts a picture on the easel; while comparing, beside the one that is there. */
+  async choose(id: number): Promise<void> {
+    if (this.#other !== null && id !== this.shown?.id) this.#other = id;
+    else this.#chosen = id;
+    await this.#describe();
+  }
+
+  /** Shows what is being made again. */
+  follow(): void {
+    this.#chosen = this.#other = null;
+    void this.#describe();
+  }
+
+  /** Compares the shown picture with another: the one made before it, until one is chosen. `null` ends it. */
+  async compare(other: number | null = this.#neighbour()): Promise<void> {
+    if (other !== null) this.#chosen = this.shown?.id ?? null;
+    this.#other = other;
+    await this.#describe();
+  }
+
+  stopComparing(): void {
+    this.#other = null;
+    this.otherDetail = null;
+  }
+
+  /** A job makes `original` again with one change: when it is there, both are shown. */
+  expect(job: number, original: number): void {
+    this.#variations.set(job, original);
+    this.follow();
+  }
+
+  async rate(id: number, rating: number): Promise<void> {
+    const before = this.cards?.find((card) => card.id === id)?.rating ?? 0;
+    const rated = (to: number) => async () => {
+      const answer = await commands.generationRate([id], to);
+      if (answer.status === "error") toasts.refuse(answer.error);
+      else this.cards = this.cards?.map((card) => (card.id === id ? { ...card, rating: to } : card)) ?? null;
+    };
+    await rated(rating)();
+    undo.push({ label: t("generate.rated.undo"), undo: rated(before), redo: rated(rating) }, { quiet: true });
+  }
+
+  async remove(id: number): Promise<void> {
+    const done = async (command: typeof commands.generationRemove) => {
+      const answer = await command([id]);
+      if (answer.status === "error") toasts.refuse(answer.error);
+      await this.load();
+      return answer.status === "ok";
+    };
+    if (this.#chosen === id) this.#chosen = this.#neighbour();
+    if (!(await done(commands.generationRemove))) return;
+    undo.push({
+      label: t("generate.removed.undo"),
+      undo: async () => void (await done(commands.generationRestore)),
+      redo: async () => void (await done(commands.generationRemove)),
+    });
+  }
+
+  #neighbour(): number | null {
+    const cards = this.cards ?? [];
+    const at = cards.findIndex(({ id }) => id === this.shown?.id);
+    return (cards[at + 1] ?? cards[at - 1])?.id ?? null;
+  }
+
+  #finished(job: number, id: number): void {
+    const original = this.#variations.get(job);
+    this.#soon(() => {
+      if (original === undefined) return;
+      this.#variations.delete(job);
+      this.#chosen = original;
+      void this.compare(id);
+    });
+  }
+
+  #ended({ id }: Job): void {
+    if (!this.retries.has(id)) return;
+    const rest = new Map(this.retries);
+    rest.delete(id);
+    this.retries = rest;
+  }
+
+  #soon(then?: () => void): void {
+    clearTimeout(this.#timer);
+    this.#timer = setTimeout(() => void this.load().then(then), SETTLE_MS);
+  }
+
+  async #describe(): Promise<void> {
+    const [shown, other] = [this.shown, this.other];
+    const ask = async (card: Card | null) => {
+      const answer = card && (await commands.generationShow(card.id));
+      return answer?.status === "ok" ? answer.data : null;
+    };
+    const [detail, otherDetail] = await Promise.all([ask(shown), ask(other)]);
+    if (shown?.id !== this.shown?.id || other?.id !== this.other?.id) return;
+    this.detail = detail;
+    this.otherDetail = otherDetail;
+  }
+}
