@@ -27,7 +27,10 @@ function plain(value: unknown): string {
 
 /** What a person reads: the thing, what is wrong with it, and what to do. */
 export function sentence(refusal: Refusal): string {
-  const details: Record<string, unknown> = { ...refusal.details };
-  const pattern = sentences[language()][`error.${refusal.code}`] ?? refusal.code;
-  return pattern.replace(/\{(\w+)\}/g, (_, name: string) => (name in details ? plain(details[name]) : ""));
+  const known = sentences[language()];
+  const pattern = known[`error.${refusal.code}`];
+  // The shell itself, which knows no catalogue, answers with a plain text when it could not even ask.
+  const details: Record<string, unknown> = pattern ? { ...refusal.details } : { reason: JSON.stringify(refusal) };
+  const text = pattern ?? known["error.internal"] ?? "";
+  return text.replace(/\{(\w+)\}/g, (_, name: string) => (name in details ? plain(details[name]) : ""));
 }
