@@ -1,0 +1,13 @@
+/** What the screens know, made once with the window, so that leaving a screen loses nothing. */
+import { GenerateState, provideGenerateState } from "../screens/generate/generate.svelte";
+import { ModelsState, provideModelsState } from "../screens/models/models.svelte";
+import { provideSettingsState, SettingsScreenState } from "../screens/settings/settings.svelte";
+import { provideWelcomeState, WelcomeState } from "../screens/welcome/welcome.svelte";
+
+/** Hands every screen its state, through the context of the component that calls this. */
+export function provideStates(): void {
+  provideWelcomeState(new WelcomeState());
+  provideGenerateState(new GenerateState());
+  provideModelsState(new ModelsState());
+  provideSettingsState(new SettingsScreenState());
+}
