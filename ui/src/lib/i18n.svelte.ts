@@ -1,7 +1,7 @@
 /**
  * Words and formats in the person's language.
  *
- * `t("train.start.button", { steps: 400 })` reads the catalogue of the language in use, so a component that calls it in its
+ * `t("train.run.step", { step: 12, steps: 400 })` reads the catalogue of the language in use, so a component that calls it in its
  * markup follows a change of language by itself. Messages are ICU: named parameters, plurals, selects.
  */
 import IntlMessageFormat from "intl-messageformat";

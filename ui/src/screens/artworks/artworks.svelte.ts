@@ -1,0 +1,215 @@
+/** What the Artworks screen knows: the artworks of the chosen style, which of them are selected, and what is done to them. */
+import { createContext } from "svelte";
+import { announce } from "$lib/announce.svelte";
+import { type Artwork, type ArtworkTags, commands, type Crop, type DatasetReport, events, type ImportReport, type Refusal, type Style, type TagEdit } from "$lib/bindings";
+import { t } from "$lib/i18n.svelte";
+import type { Selection } from "$lib/selection";
+import { styles } from "$lib/styles.svelte";
+import { toasts } from "$lib/toasts.svelte";
+import { undo } from "$lib/undo.svelte";
+import { editTowards } from "./tagging";
+import { alike, type Filter, filtered } from "./validity";
+
+export type View = "artworks" | "report";
+
+/** The answer of any command. */
+type Answer<T> = { status: "ok"; data: T } | { status: "error"; error: Refusal };
+
+export class ArtworksState {
+  view = $state<View>("artworks");
+  filter = $state<Filter>("all");
+  selected = $state.raw<Selection>(new Set());
+  /** The one that the keyboard is on. */
+  active = $state<number | null>(null);
+  /** `null` until they have been read. */
+  list = $state.raw<readonly Artwork[] | null>(null);
+  refusal = $state.raw<Refusal | null>(null);
+  dataset = $state.raw<DatasetReport | null>(null);
+  datasetRefusal = $state.raw<Refusal | null>(null);
+  /** How far an import is; `null` while there is none. */
+  importing = $state.raw<{ done: number; total: number } | null>(null);
+  importRefusal = $state.raw<Refusal | null>(null);
+  /** What the last import took in and what not, until it is put away. */
+  imported = $state.raw<ImportReport | null>(null);
+  /** Paths that wait for a style to go to. */
+  waiting = $state.raw<readonly string[]>([]);
+  /** Whether a new style is being named. */
+  naming = $state(false);
+  /** The artwork in the crop editor. */
+  cropping = $state<number | null>(null);
+  #style: number | null = null;
+
+  readonly pairs = $derived(alike(this.list ?? [], this.dataset));
+  readonly shown = $derived(filtered(this.list ?? [], this.filter, this.pairs));
+  /** The selected ones that are in sight. */
+  readonly chosen = $derived(this.shown.filter(({ id }) => this.selected.has(id)));
+
+  constructor() {
+    void events.importProgressed.listen(({ payload: { style, done, total } }) => {
+      if (this.importing && style === this.#style) this.importing = { done, total };
+    });
+    void events.libraryChanged.listen(({ payload: { what, style } }) => {
+      if (what === "artworks" && (style === null || style === this.#style)) void this.reload();
+    });
+  }
+
+  find(id: number | null): Artwork | undefined {
+    return this.list?.find((artwork) => artwork.id === id);
+  }
+
+  /** Shows the artworks of a style. */
+  async open(style: number): Promise<void> {
+    if (style === this.#style) return;
+    this.#style = style;
+    this.list = this.dataset = this.imported = this.importRefusal = null;
+    this.selected = new Set();
+    this.active = null;
+    this.filter = "all";
+    await this.reload();
+  }
+
+  async reload(): Promise<void> {
+    const style = this.#style;
+    if (style === null) return;
+    const [list, report] = await Promise.all([commands.artworkList(style), commands.styleReport(style)]);
+    if (style !== this.#style) return;
+    this.refusal = list.status === "error" ? list.error : null;
+    if (list.status === "ok") this.list = list.data;
+    this.datasetRefusal = report.status === "error" ? report.error : null;
+    this.dataset = report.status === "ok" ? report.data : null;
+  }
+
+  /** Shows an artwork beside those that look like it. */
+  compare(artwork: Artwork): void {
+    this.filter = "alike";
+    this.active = artwork.id;
+  }
+
+  /** Makes a style, chooses it, and takes in what was waiting for one; answers why it could not. */
+  async create(name: string, model: string): Promise<Refusal | null> {
+    const answer = await commands.styleCreate(name, model);
+    if (answer.status === "error") return answer.error;
+    const waiting = this.waiting;
+    this.naming = false;
+    this.waiting = [];
+    await styles.load();
+    styles.choose(answer.data.id);
+    await this.open(answer.data.id);
+    if (waiting.length > 0) await this.import([...waiting]);
+    return null;
+  }
+
+  /** Puts a style out of sight, with all that belongs to it. */
+  async removeStyle(style: Style): Promise<void> {
+    if (!(await this.#did(await commands.styleRemove(style.id)))) return;
+    this.#style = null;
+    const restore = async () => {
+      await this.#did(await commands.styleRestore(style.id));
+      styles.choose(style.id);
+    };
+    undo.push({ label: t("artworks.style.removed", { style: style.name }), undo: restore });
+  }
+
+  /** Takes in files and folders; without a style, asks for one first. */
+  async import(paths: string[]): Promise<void> {
+    const style = this.#style;
+    if (style === null) {
+      this.waiting = paths;
+      this.naming = true;
+      return;
+    }
+    this.importing = { done: 0, total: 0 };
+    this.importRefusal = this.imported = null;
+    const answer = await commands.artworkImport(style, paths);
+    this.importing = null;
+    if (answer.status === "error") this.importRefusal = answer.error;
+    else this.#arrived(answer.data);
+    await this.#settle();
+  }
+
+  #arrived(report: ImportReport): void {
+    const ids = report.imported.map(({ artwork }) => artwork);
+    const clean = report.refused.length + report.tags_refused.length + report.passed_over.length === 0 && report.imported.every(({ reason }) => !reason);
+    this.imported = clean ? null : report;
+    // What just came is what will be tagged next.
+    this.selected = new Set(ids);
+    this.active = ids[0] ?? this.active;
+    this.filter = "all";
+    if (ids.length === 0) return announce(t("artworks.import.arrived", { count: 0 }));
+    undo.push({ label: t("artworks.import.arrived", { count: ids.length }), undo: () => this.#remove(ids), redo: () => this.#restore(ids) });
+  }
+
+  /** Gives the artworks these common tags, in this order. */
+  async setCommon(artworks: readonly Artwork[], wanted: readonly string[]): Promise<void> {
+    const edit = editTowards(artworks, wanted);
+    if (edit === null) return;
+    await this.#tag(artworks, edit, t("artworks.tags.changed", { count: artworks.length }));
+  }
+
+  async editTags(artworks: readonly Artwork[], edit: TagEdit): Promise<void> {
+    await this.#tag(artworks, edit, t("artworks.tags.changed", { count: artworks.length }));
+  }
+
+  async #tag(artworks: readonly Artwork[], edit: TagEdit | ArtworkTags[], label: string): Promise<void> {
+    const ids = artworks.map(({ id }) => id);
+    const before = artworks.map(({ id, tags }) => ({ artwork: id, tags }));
+    const run = async () => this.#did(Array.isArray(edit) ? await commands.artworkTagsSet(edit) : await commands.artworkTag(ids, edit));
+    if (!(await run())) return;
+    // The chips show it at once; a toast for every tag would be in the way.
+    undo.push({ label, undo: async () => void (await this.#did(await commands.artworkTagsSet(before))), redo: async () => void (await run()) }, { quiet: true });
+    announce(label);
+  }
+
+  /** Keeps a crop and a turn; the file stays as it is. */
+  async frame(artwork: Artwork, crop: Crop | null, quarterTurns: number): Promise<void> {
+    const set = async (box: Crop | null, turns: number) => this.#did(await commands.artworkCrop(artwork.id, box, turns));
+    if (!(await set(crop, quarterTurns))) return;
+    undo.push({
+      label: t("artworks.crop.changed", { name: artwork.file_name }),
+      undo: async () => void (await set(artwork.crop, artwork.quarter_turns)),
+      redo: async () => void (await set(crop, quarterTurns)),
+    });
+  }
+
+  /** Turns artworks by quarters clockwise. */
+  async turn(artworks: readonly Artwork[], by: 1 | -1): Promise<void> {
+    const set = async (turns: (artwork: Artwork) => number) => {
+      for (const artwork of artworks) if (!(await this.#did(await commands.artworkCrop(artwork.id, artwork.crop, turns(artwork)), false))) break;
+      await this.#settle();
+    };
+    const forward = () => set((artwork) => (artwork.quarter_turns + by + 4) % 4);
+    await forward();
+    undo.push({ label: t("artworks.turn.changed", { count: artworks.length }), undo: () => set((artwork) => artwork.quarter_turns), redo: forward }, { quiet: true });
+  }
+
+  async remove(artworks: readonly Artwork[]): Promise<void> {
+    const ids = artworks.map(({ id }) => id);
+    if (ids.length === 0) return;
+    const next = this.shown.find(({ id }, place) => !ids.includes(id) && place > this.shown.findIndex((artwork) => artwork.id === ids[0]));
+    if (!(await this.#did(await commands.artworkRemove(ids)))) return;
+    this.active = next?.id ?? null;
+    this.selected = new Set(next ? [next.id] : []);
+    undo.push({ label: t("artworks.removed.note", { count: ids.length }), undo: () => this.#restore(ids), redo: () => this.#remove(ids) });
+  }
+
+  async #remove(ids: number[]): Promise<void> {
+    await this.#did(await commands.artworkRemove(ids));
+  }
+
+  async #restore(ids: number[]): Promise<void> {
+    if (await this.#did(await commands.artworkRestore(ids))) this.selected = new Set(ids);
+  }
+
+  /** Shows what a command did, or says why it did nothing. */
+  async #did(answer: Answer<unknown>, settle = true): Promise<boolean> {
+    if (answer.status === "error") toasts.refuse(answer.error);
+    if (settle) await this.#settle();
+    return answer.status === "ok";
+  }
+
+  async #settle(): Promise<void> {
+    await Promise.all([this.reload(), styles.load()]);
+  }
+}
+
+export const [artworksState, provideArtworksState] = createContext<ArtworksState>();

@@ -1,0 +1,62 @@
+/** What stands against an artwork, and what can be done about it. Pure. */
+import type { Artwork, DatasetReport } from "$lib/bindings";
+
+/** A way out that the screen can offer for an artwork that is not valid. */
+export type Fix = "compare" | "uncrop" | "remove";
+
+export function fixesFor({ validation_reason: reason, crop }: Artwork): readonly Fix[] {
+  switch (reason?.code) {
+    case undefined:
+      return [];
+    case "artwork_near_duplicate":
+      return ["compare", "remove"];
+    case "artwork_too_small":
+      return crop ? ["uncrop", "remove"] : ["remove"];
+    default:
+      return ["remove"];
+  }
+}
+
+export interface Pair {
+  readonly one: Artwork;
+  readonly other: Artwork;
+}
+
+/** Artworks that look alike: what the report measured and what the artworks say of each other, every pair once. */
+export function alike(artworks: readonly Artwork[], report: DatasetReport | null): Pair[] {
+  const byId = new Map(artworks.map((artwork) => [artwork.id, artwork]));
+  const measured = (report?.near_duplicates ?? []).map(({ artwork, other }): [number, number] => [artwork, other]);
+  const said = artworks.flatMap(({ id, validation_reason: reason }): [number, number][] =>
+    reason?.code === "artwork_near_duplicate" ? [[id, reason.details.artwork]] : [],
+  );
+  const pairs = new Map<string, Pair>();
+  for (const ids of [...measured, ...said]) {
+    const [first, second] = ids.toSorted((a, b) => a - b).map((id) => byId.get(id));
+    if (first && second && first !== second) pairs.set(`${first.id}-${second.id}`, { one: first, other: second });
+  }
+  return [...pairs.values()];
+}
+
+export const FILTERS = ["all", "invalid", "untagged", "alike"] as const;
+export type Filter = (typeof FILTERS)[number];
+
+/** The artworks that a filter leaves; `pairs` are those that look alike. */
+export function filtered(artworks: readonly Artwork[], filter: Filter, pairs: readonly Pair[]): readonly Artwork[] {
+  switch (filter) {
+    case "all":
+      return artworks;
+    case "invalid":
+      return artworks.filter((artwork) => !artwork.is_valid);
+    case "untagged":
+      return artworks.filter((artwork) => artwork.tags.length === 0);
+    case "alike":
+      return artworks.filter((artwork) => pairs.some(({ one, other }) => one.id === artwork.id || other.id === artwork.id));
+  }
+}
+
+/** The name that a dropped folder gives to a style: `10_Ink & Wash` → `ink wash`; kohya puts repeats in front. */
+export function nameFromPath(path: string): string {
+  const last = path.split(/[\\/]/).filter(Boolean).at(-1) ?? "";
+  const words = last.replace(/\.\w{3,4}$/, "").replace(/^\d+_/, "").replace(/[^A-Za-z0-9]+/g, " ");
+  return words.trim().toLowerCase();
+}

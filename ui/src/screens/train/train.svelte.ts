@@ -1,0 +1,131 @@
+/** What the Train screen knows: what is to be trained, what it would take, and the training that runs or ran last. */
+import { createContext } from "svelte";
+import { commands, events, type Job, type Preset, type Refusal, type TrainRequest, type Training, type TrainingPlan } from "$lib/bindings";
+import { jobs } from "$lib/jobs.svelte";
+import type { Point } from "$lib/line-chart";
+import { styles } from "$lib/styles.svelte";
+import { toasts } from "$lib/toasts.svelte";
+
+/** What a person may ask of a training that is on its way. */
+type Wish = "pause" | "resume" | "cancel";
+
+const WISHES = { pause: commands.jobPause, resume: commands.jobResume, cancel: commands.jobCancel };
+
+export class TrainState {
+  draft = $state<{ preset: Preset; steps: number | null; rank: number | null }>({ preset: "balanced", steps: null, rank: null });
+  plan = $state.raw<TrainingPlan | null>(null);
+  planRefusal = $state.raw<Refusal | null>(null);
+  planning = $state(false);
+  /** Why the start was refused. */
+  refusal = $state.raw<Refusal | null>(null);
+  starting = $state(false);
+  /** The training of the chosen style, running or ended; `null` when there was none. */
+  training = $state.raw<Training | null>(null);
+  loaded = $state(false);
+  /** Losses since `training` was read. */
+  #fresh = $state.raw<readonly Point[]>([]);
+  /** What was asked and has not happened yet. */
+  wish = $state<Wish | null>(null);
+  /** The worker ended by itself; its job is tried again. */
+  retried = $state.raw<{ attempt: number; reason: Refusal } | null>(null);
+  /** Whether a new training is being set up although there was one. */
+  again = $state(false);
+  #style: number | null = null;
+  #asked = 0;
+
+  constructor() {
+    void events.jobProgressed.listen(({ payload: { job, step, loss } }) => {
+      if (job !== this.training?.job) return;
+      if (this.retried && loss !== null) this.retried = null;
+      if (loss !== null) this.#fresh = [...this.#fresh.filter(([at]) => at < step), [step, loss]];
+    });
+    void events.jobPreviewed.listen(({ payload }) => payload.job === this.training?.job && void this.#show());
+    void events.jobRetried.listen(({ payload: { job, attempt, reason } }) => {
+      if (job === this.training?.job) this.retried = { attempt, reason };
+    });
+    void events.jobChanged.listen(({ payload: { job } }) => {
+      if (job.kind !== "train" || job.style !== this.#style) return;
+      this.wish = null;
+      if (job.status !== "running") this.retried = null;
+      void this.#show();
+    });
+  }
+
+  /** The job of the chosen style's training while it has not ended. */
+  get job(): Job | null {
+    return jobs.list.find(({ kind, style, status }) => kind === "train" && style === this.#style && ["queued", "running", "paused"].includes(status)) ?? null;
+  }
+
+  /** The loss at every step so far, by rising step. */
+  get losses(): readonly Point[] {
+    const known = this.training?.losses ?? [];
+    const last = known.at(-1)?.[0] ?? -1;
+    return [...known, ...this.#fresh.filter(([step]) => step > last)];
+  }
+
+  async open(style: number): Promise<void> {
+    if (style !== this.#style) {
+      this.#style = style;
+      this.training = this.plan = this.refusal = this.planRefusal = this.retried = this.wish = null;
+      this.loaded = this.again = false;
+    }
+    await Promise.all([this.#show(), this.replan()]);
+    this.loaded = true;
+  }
+
+  async #show(): Promise<void> {
+    const style = this.#style;
+    if (style === null) return;
+    const answer = await commands.trainingShow(style);
+    if (style !== this.#style) return;
+    if (answer.status === "error") {
+      toasts.refuse(answer.error);
+      return;
+    }
+    if (answer.data?.job !== this.training?.job) this.#fresh = [];
+    this.training = answer.data;
+  }
+
+  #request(style: number): TrainRequest {
+    return { style, ...this.draft, restart: this.training !== null };
+  }
+
+  /** Asks what the training would take; the last question wins. */
+  async replan(): Promise<void> {
+    const style = this.#style;
+    if (style === null) return;
+    const turn = ++this.#asked;
+    this.planning = true;
+    const answer = await commands.stylePlan(this.#request(style));
+    if (turn !== this.#asked) return;
+    this.planning = false;
+    this.plan = answer.status === "ok" ? answer.data : null;
+    this.planRefusal = answer.status === "error" ? answer.error : null;
+  }
+
+  async start(): Promise<void> {
+    const style = this.#style;
+    if (style === null) return;
+    this.starting = true;
+    this.refusal = null;
+    const answer = await commands.styleTrain(this.#request(style));
+    if (answer.status === "error") this.refusal = answer.error;
+    else {
+      this.again = false;
+      await Promise.all([jobs.load(), this.#show(), styles.load()]);
+    }
+    this.starting = false;
+  }
+
+  async ask(wish: Wish): Promise<void> {
+    const { job } = this;
+    if (!job) return;
+    this.wish = wish;
+    const answer = await WISHES[wish](job.id);
+    if (answer.status === "ok") return;
+    this.wish = null;
+    toasts.refuse(answer.error);
+  }
+}
+
+export const [trainState, provideTrainState] = createContext<TrainState>();
