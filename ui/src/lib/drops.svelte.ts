@@ -2,6 +2,7 @@
  * Files that are dropped on the window. The shell tells paths and a place; the topmost FileDrop under that place gets them.
  * Outside the shell (component tests) nothing is ever dropped.
  */
+import { untrack } from "svelte";
 import { isTauri } from "@tauri-apps/api/core";
 import { getCurrentWebview } from "@tauri-apps/api/webview";
 
@@ -27,7 +28,7 @@ class Drops {
     if (!this.#listening && isTauri()) void this.#listen();
     return () => {
       this.#targets.delete(target);
-      if (this.over === target) this.over = null;
+      if (untrack(() => this.over) === target) this.over = null;
     };
   }
 

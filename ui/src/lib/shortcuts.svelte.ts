@@ -4,6 +4,7 @@
  *
  * `mod` is Ctrl, and ⌘ on a Mac. Keys without `mod` do nothing while somebody types in a text field.
  */
+import { untrack } from "svelte";
 import type { Key } from "$lib/i18n.svelte";
 import { keysOf, takesText } from "$lib/keys";
 
@@ -23,10 +24,15 @@ const TEXT_KEYS = ["mod+z", "mod+shift+z", "mod+y", "mod+a", "mod+c", "mod+x", "
 class Shortcuts {
   list = $state.raw<Shortcut[]>([]);
 
-  /** Adds a shortcut; the answer takes it away again. The one added last goes before others with the same keys. */
+  /**
+   * Adds a shortcut; the answer takes it away again. The one added last goes before others with the same keys.
+   * Effects that register do not follow the list, which they change.
+   */
   register(shortcut: Shortcut): () => void {
-    this.list = [...this.list, shortcut];
-    return () => (this.list = this.list.filter((other) => other !== shortcut));
+    this.list = [...untrack(() => this.list), shortcut];
+    return () => {
+      this.list = untrack(() => this.list).filter((other) => other !== shortcut);
+    };
   }
 
   /** Those that can be done now. */

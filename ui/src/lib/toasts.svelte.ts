@@ -1,4 +1,5 @@
 /** Short notes at the edge of the window. They come and go; what must not be missed is said where it was asked for. */
+import { untrack } from "svelte";
 import type { Refusal } from "$lib/bindings";
 import { announce } from "$lib/announce.svelte";
 import { sentence } from "$lib/refusals";
@@ -28,6 +29,11 @@ class Toasts {
   #next = 1;
 
   show(text: string, options: { tone?: Toast["tone"]; action?: ToastAction } = {}): number {
+    // Who shows one in an effect does not follow those that are shown.
+    return untrack(() => this.#show(text, options));
+  }
+
+  #show(text: string, options: { tone?: Toast["tone"]; action?: ToastAction }): number {
     const toast: Toast = { id: this.#next++, text, tone: options.tone ?? "plain", action: options.action };
     for (const old of this.shown.slice(0, Math.max(0, this.shown.length + 1 - SHOWN_MAX))) this.dismiss(old.id);
     this.shown = [...this.shown, toast];

@@ -1,4 +1,5 @@
 /** What all screens share: undo, toasts, shortcuts, words and formats, refusals. */
+import { flushSync } from "svelte";
 import { afterEach, expect, test, vi } from "vitest";
 import { page, userEvent } from "vitest/browser";
 import { render } from "vitest-browser-svelte";
@@ -92,4 +93,19 @@ test("a screen is an address", async () => {
   go("generate", { from: "17" });
   await expect.poll(() => route()).toEqual({ screen: "generate", query: { from: "17" } });
   expect(address("gallery")).toBe("#/gallery");
+});
+
+test("an effect that registers a shortcut runs once and takes it away at its end", async () => {
+  const before = shortcuts.list.length;
+  let runs = 0;
+  const end = $effect.root(() => {
+    $effect(() => {
+      runs += 1;
+      return shortcuts.register({ keys: "q", label: "app.undo.name", run: () => undefined });
+    });
+  });
+  flushSync();
+  expect([runs, shortcuts.list.length]).toEqual([1, before + 1]);
+  end();
+  expect(shortcuts.list).toHaveLength(before);
 });
