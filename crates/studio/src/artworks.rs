@@ -193,6 +193,23 @@ pub async fn all(library: &Library, style: StyleId) -> Result<Vec<Artwork>, Erro
     }
 }
 
+/// One artwork.
+///
+/// # Errors
+/// [`Refusal::ArtworkUnknown`], also for one that was removed, [`Error::Database`].
+pub async fn show(library: &Library, artwork: ArtworkId) -> Result<Artwork, Error> {
+    let unknown = Refusal::ArtworkUnknown { artwork: artwork.get() };
+    let id = artwork.get();
+    let style = sqlx::query_scalar!("SELECT style_id FROM artworks WHERE id = $1 AND removed_at IS NULL", id)
+        .fetch_optional(library.pool())
+        .await?
+        .ok_or_else(|| unknown.clone())?;
+    let style = StyleId::try_from(style).expect("SQLite counts ids from 1");
+    let before = ArtworkId::try_from(id - 1).ok();
+    let found = list(library, style, before, 1, false).await?;
+    Ok(found.into_iter().next().ok_or(unknown)?)
+}
+
 /// Chooses the part of an artwork that training sees, and how it is turned. The file stays as it is.
 ///
 /// # Errors

@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 
 use atelier_contract::StyleId;
 use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
 
 use crate::library::write_whole;
 use crate::{Config, Error};
@@ -19,7 +20,6 @@ const DAMAGED_FILE: &str = "settings-damaged.json";
 /// What a person has set. A value that a file does not have yet is the default.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "specta", derive(specta::Type))]
-#[serde(default)]
 pub struct Settings {
     /// Colours.
     pub theme: Theme,
@@ -95,13 +95,23 @@ pub fn load(config: &Config) -> Result<Settings, Error> {
         Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Settings::default()),
         Err(error) => return Err(Error::file(&path)(error)),
     };
-    match serde_json::from_slice(&bytes) {
+    match over_defaults(&bytes) {
         Ok(settings) => Ok(settings),
         Err(error) => {
             set_aside(&path, &config.data.join(DAMAGED_FILE), &error)?;
             Ok(Settings::default())
         }
     }
+}
+
+/// What a file says, and the default for what it does not. Not `serde(default)`: to the page, every setting has a value.
+fn over_defaults(bytes: &[u8]) -> Result<Settings, serde_json::Error> {
+    let given: Map<String, Value> = serde_json::from_slice(bytes)?;
+    let mut all = serde_json::to_value(Settings::default())?;
+    if let Value::Object(all) = &mut all {
+        all.extend(given);
+    }
+    serde_json::from_value(all)
 }
 
 fn set_aside(path: &Path, aside: &Path, error: &serde_json::Error) -> Result<(), Error> {

@@ -1,0 +1,97 @@
+//! Artworks: taken in, cropped, tagged, removed.
+
+use std::path::PathBuf;
+
+use atelier_studio::artworks::{self, Artwork, Crop, ImportReport};
+use atelier_studio::contract::{ArtworkId, Refusal, StyleId, Tag};
+use atelier_studio::styles;
+use atelier_studio::tags::{self, TagEdit};
+use serde::Deserialize;
+use specta::Type;
+use tauri::AppHandle;
+
+use super::Door;
+use crate::events::{self, ImportProgressed};
+
+/// The tags that an artwork shall have, in order.
+#[derive(Debug, Deserialize, Type)]
+pub(crate) struct ArtworkTags {
+    artwork: ArtworkId,
+    tags: Vec<Tag>,
+}
+
+/// Takes in files and folders; `importProgressed` tells how far it is.
+#[tauri::command]
+#[specta::specta]
+pub(crate) async fn artwork_import(
+    app: AppHandle,
+    house: Door<'_>,
+    style: StyleId,
+    paths: Vec<PathBuf>,
+) -> Result<ImportReport, Refusal> {
+    let library = house.studio().await?.library();
+    let into = styles::show(library, style).await?;
+    let tell = |done, total| events::tell(&app, &ImportProgressed { style, done, total });
+    Ok(artworks::import(library, &into, &paths, tell).await?)
+}
+
+/// All artworks of a style, in the order they came.
+#[tauri::command]
+#[specta::specta]
+pub(crate) async fn artwork_list(house: Door<'_>, style: StyleId) -> Result<Vec<Artwork>, Refusal> {
+    Ok(artworks::all(house.studio().await?.library(), style).await?)
+}
+
+/// Sets what part of an artwork training sees, and how it is turned.
+#[tauri::command]
+#[specta::specta]
+pub(crate) async fn artwork_crop(
+    house: Door<'_>,
+    id: ArtworkId,
+    crop: Option<Crop>,
+    quarter_turns: u8,
+) -> Result<Artwork, Refusal> {
+    let library = house.studio().await?.library();
+    artworks::set_crop(library, id, crop, quarter_turns).await?;
+    Ok(artworks::show(library, id).await?)
+}
+
+/// Takes artworks out of their style; [`artwork_restore`] brings them back.
+#[tauri::command]
+#[specta::specta]
+pub(crate) async fn artwork_remove(house: Door<'_>, ids: Vec<ArtworkId>) -> Result<(), Refusal> {
+    let library = house.studio().await?.library();
+    for id in ids {
+        artworks::remove(library, id).await?;
+    }
+    Ok(())
+}
+
+/// Brings removed artworks back, with their tags and crops.
+#[tauri::command]
+#[specta::specta]
+pub(crate) async fn artwork_restore(house: Door<'_>, ids: Vec<ArtworkId>) -> Result<(), Refusal> {
+    let library = house.studio().await?.library();
+    for id in ids {
+        artworks::restore(library, id).await?;
+    }
+    Ok(())
+}
+
+/// Edits the tags of many artworks at once.
+#[tauri::command]
+#[specta::specta]
+pub(crate) async fn artwork_tag(house: Door<'_>, ids: Vec<ArtworkId>, edit: TagEdit) -> Result<(), Refusal> {
+    Ok(tags::edit(house.studio().await?.library(), &ids, &edit).await?)
+}
+
+/// Gives artworks the tags that they had, each its own: undoes [`artwork_tag`].
+#[tauri::command]
+#[specta::specta]
+pub(crate) async fn artwork_tags_set(house: Door<'_>, tags: Vec<ArtworkTags>) -> Result<(), Refusal> {
+    let library = house.studio().await?.library();
+    for ArtworkTags { artwork, tags } in tags {
+        tags::edit(library, &[artwork], &TagEdit::Set(tags)).await?;
+    }
+    Ok(())
+}

@@ -1,0 +1,20 @@
+//! The gallery: which pictures there are, and what a screen of them shows.
+
+use atelier_studio::contract::{GenerationId, Refusal};
+use atelier_studio::gallery::{self, Card, GalleryFilter};
+
+use super::Door;
+
+/// Ids of all pictures that a filter lets through, newest first.
+#[tauri::command]
+#[specta::specta]
+pub(crate) async fn gallery_find(house: Door<'_>, filter: GalleryFilter) -> Result<Vec<GenerationId>, Refusal> {
+    Ok(gallery::find(house.studio().await?.library(), &filter).await?)
+}
+
+/// What the grid shows of some pictures.
+#[tauri::command]
+#[specta::specta]
+pub(crate) async fn gallery_cards(house: Door<'_>, ids: Vec<GenerationId>) -> Result<Vec<Card>, Refusal> {
+    Ok(gallery::cards(house.studio().await?.library(), &ids).await?)
+}

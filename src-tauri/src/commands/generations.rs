@@ -1,0 +1,71 @@
+//! Generations: what may be chosen, asked for, and done with a picture once it is there.
+
+use std::path::PathBuf;
+
+use atelier_studio::contract::{GenerationId, Refusal};
+use atelier_studio::gallery::{self, GenerationDetail};
+use tauri::{AppHandle, State};
+
+use super::Door;
+use crate::handover::{self, Clipboard};
+
+/// All that is known of a picture.
+#[tauri::command]
+#[specta::specta]
+pub(crate) async fn generation_show(house: Door<'_>, id: GenerationId) -> Result<GenerationDetail, Refusal> {
+    Ok(gallery::show(house.studio().await?.library(), id).await?)
+}
+
+/// Rates pictures from 1 to 5; 0 takes the rating away.
+#[tauri::command]
+#[specta::specta]
+pub(crate) async fn generation_rate(house: Door<'_>, ids: Vec<GenerationId>, rating: u8) -> Result<(), Refusal> {
+    Ok(gallery::rate(house.studio().await?.library(), &ids, rating).await?)
+}
+
+/// Takes pictures out of the gallery; [`generation_restore`] brings them back.
+#[tauri::command]
+#[specta::specta]
+pub(crate) async fn generation_remove(house: Door<'_>, ids: Vec<GenerationId>) -> Result<(), Refusal> {
+    Ok(gallery::remove(house.studio().await?.library(), &ids).await?)
+}
+
+/// Brings removed pictures back.
+#[tauri::command]
+#[specta::specta]
+pub(crate) async fn generation_restore(house: Door<'_>, ids: Vec<GenerationId>) -> Result<(), Refusal> {
+    Ok(gallery::restore(house.studio().await?.library(), &ids).await?)
+}
+
+/// Writes pictures into a folder, under names that say what they are; answers with their paths.
+#[tauri::command]
+#[specta::specta]
+pub(crate) async fn generation_export(
+    house: Door<'_>,
+    ids: Vec<GenerationId>,
+    folder: PathBuf,
+    signed: bool,
+) -> Result<Vec<PathBuf>, Refusal> {
+    Ok(gallery::export(house.studio().await?.library(), &ids, &folder, signed).await?)
+}
+
+/// Copies a picture to the clipboard.
+#[tauri::command]
+#[specta::specta]
+pub(crate) async fn generation_copy(
+    house: Door<'_>,
+    clipboard: State<'_, Clipboard>,
+    id: GenerationId,
+) -> Result<(), Refusal> {
+    let picture = gallery::show(house.studio().await?.library(), id).await?;
+    clipboard.copy(picture.path).await
+}
+
+/// Starts to drag a picture's file out of the window; the pointer is down on it.
+#[tauri::command]
+#[specta::specta]
+pub(crate) async fn generation_drag(app: AppHandle, house: Door<'_>, id: GenerationId) -> Result<(), Refusal> {
+    let studio = house.studio().await?;
+    let files = gallery::export(studio.library(), &[id], &handover::folder(house.config())?, false).await?;
+    handover::drag(&app, files)
+}

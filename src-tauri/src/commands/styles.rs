@@ -1,0 +1,59 @@
+//! Styles: made, taken in and given away, looked at before a training and trained.
+
+use std::path::PathBuf;
+
+use atelier_studio::contract::{Refusal, StyleId};
+use atelier_studio::styles::exchange::{self, Naming};
+use atelier_studio::styles::{self, Style};
+
+use super::Door;
+
+/// All styles, by name.
+#[tauri::command]
+#[specta::specta]
+pub(crate) async fn style_list(house: Door<'_>) -> Result<Vec<Style>, Refusal> {
+    Ok(styles::list(house.studio().await?.library()).await?)
+}
+
+/// A new style without artworks.
+#[tauri::command]
+#[specta::specta]
+pub(crate) async fn style_create(house: Door<'_>, name: String, base_model: String) -> Result<Style, Refusal> {
+    Ok(styles::create(house.studio().await?.library(), &name, &base_model).await?)
+}
+
+/// Puts a style out of sight; [`style_restore`] brings it back.
+#[tauri::command]
+#[specta::specta]
+pub(crate) async fn style_remove(house: Door<'_>, id: StyleId) -> Result<(), Refusal> {
+    Ok(styles::remove(house.studio().await?.library(), id).await?)
+}
+
+/// Brings a removed style back.
+#[tauri::command]
+#[specta::specta]
+pub(crate) async fn style_restore(house: Door<'_>, id: StyleId) -> Result<Style, Refusal> {
+    Ok(styles::restore(house.studio().await?.library(), id).await?)
+}
+
+/// One style.
+#[tauri::command]
+#[specta::specta]
+pub(crate) async fn style_show(house: Door<'_>, id: StyleId) -> Result<Style, Refusal> {
+    Ok(styles::show(house.studio().await?.library(), id).await?)
+}
+
+/// Writes a style's LoRA to `path`, with the key names of the program that will read it.
+#[tauri::command]
+#[specta::specta]
+pub(crate) async fn style_export(
+    house: Door<'_>,
+    id: StyleId,
+    naming: Naming,
+    path: PathBuf,
+) -> Result<PathBuf, Refusal> {
+    let library = house.studio().await?.library();
+    let style = styles::show(library, id).await?;
+    exchange::export(library, &style.name, naming, &path).await?;
+    Ok(path)
+}

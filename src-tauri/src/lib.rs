@@ -1,0 +1,117 @@
+//! The window's shell: every command of the page is a line or two onto the studio, every event one that the studio told.
+//!
+//! The page gets words, numbers and ids; pictures it gets by id over a protocol of their own ([`pictures`]). What it may ask beside the
+//! commands here stands in `capabilities/main.json`. The shell decides nothing: it neither knows what a job is nor what a style needs.
+
+mod commands;
+mod events;
+mod failure;
+mod handover;
+mod house;
+mod pictures;
+mod signals;
+mod until;
+mod window;
+
+use atelier_studio::{Config, settings};
+use tauri::{AppHandle, Manager, RunEvent, Wry};
+use tauri_plugin_log::log::LevelFilter;
+use tauri_plugin_log::{RotationStrategy, Target, TargetKind, TimezoneStrategy};
+use tauri_plugin_window_state::StateFlags;
+
+use handover::Clipboard;
+use house::House;
+
+/// Most bytes of one log file, and how many old ones are kept.
+const LOG_BYTES_MAX: u128 = 2 << 20;
+const LOGS_KEPT: usize = 4;
+
+/// Commands, events and types as the page knows them: what `ui/src/lib/bindings.ts` is written from.
+#[must_use]
+pub fn bindings() -> tauri_specta::Builder<Wry> {
+    tauri_specta::Builder::new()
+        .commands(commands::all())
+        .events(events::all())
+        .disable_serde_phases()
+        .dangerously_cast_bigints_to_number()
+        // What is computed here is a number; without this every `f64` would be one that may be `null`.
+        .semantic_types(specta_typescript::semantic::Configuration::empty().enable_lossless_floats())
+}
+
+/// Opens the window and stays until it is closed. A second program with the same library raises the first one's window and ends at once.
+///
+/// # Errors
+/// [`tauri::Error`] when the system gives no window.
+pub fn run(config: Config) -> tauri::Result<()> {
+    let bindings = bindings();
+    let app = tauri::Builder::default()
+        // First of all: what comes after it is for the first instance alone.
+        .plugin(single_instance(&config))
+        .plugin(log(&config))
+        .plugin(
+            tauri_plugin_window_state::Builder::new()
+                .with_state_flags(remembered())
+                .build(),
+        )
+        .plugin(tauri_plugin_dialog::init())
+        .plugin(tauri_plugin_opener::init())
+        .plugin(tauri_plugin_notification::init())
+        .register_asynchronous_uri_scheme_protocol(pictures::SCHEME, pictures::serve)
+        .invoke_handler(bindings.invoke_handler())
+        .setup(move |app| {
+            bindings.mount_events(app);
+            let theme = settings::load(&config)
+                .map(|settings| settings.theme)
+                .unwrap_or_default();
+            app.manage(House::new(config, app.handle().clone()));
+            app.manage(Clipboard::default());
+            open_early(app.handle().clone());
+            signals::listen(app.handle().clone());
+            window::create(app, theme)?;
+            Ok(())
+        })
+        .build(tauri::generate_context!())?;
+    app.run(|_app, _event: RunEvent| {});
+    Ok(())
+}
+
+/// One window a library. On Linux the bus has a name for each; elsewhere the program is one, whatever its library.
+fn single_instance(config: &Config) -> tauri::plugin::TauriPlugin<Wry> {
+    tauri_plugin_single_instance::Builder::new()
+        .dbus_id(house::bus_name(&config.data))
+        .callback(|app, _arguments, _folder| window::raise(app))
+        .build()
+}
+
+fn log(config: &Config) -> tauri::plugin::TauriPlugin<Wry> {
+    tauri_plugin_log::Builder::new()
+        .level(LevelFilter::Warn)
+        .level_for("atelier_window", LevelFilter::Info)
+        .level_for("atelier_studio", LevelFilter::Info)
+        .level_for("atelier_worker_protocol", LevelFilter::Info)
+        .max_file_size(LOG_BYTES_MAX)
+        .rotation_strategy(RotationStrategy::KeepSome(LOGS_KEPT))
+        .timezone_strategy(TimezoneStrategy::UseUtc)
+        .targets([
+            Target::new(TargetKind::Stderr),
+            Target::new(TargetKind::Folder {
+                path: house::logs(config),
+                file_name: Some("atelier".into()),
+            }),
+        ])
+        .build()
+}
+
+/// Where the window was and how big; whether it can be seen is ours to say.
+fn remembered() -> StateFlags {
+    StateFlags::all() - StateFlags::VISIBLE - StateFlags::DECORATIONS
+}
+
+/// Opens the library while the page is still being loaded. Who asks for it is told if that fails.
+fn open_early(app: AppHandle) {
+    tauri::async_runtime::spawn(async move {
+        if let Err(refusal) = app.state::<House>().studio().await {
+            tracing::error!("the studio does not open: {refusal:?}");
+        }
+    });
+}
