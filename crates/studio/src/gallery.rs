@@ -24,6 +24,12 @@ pub const CARDS_MAX: usize = 500;
 /// The best rating; 0 is none.
 pub const RATING_MAX: u8 = 5;
 
+/// The indexes are named because SQLite may prefer one of a status that nearly every row has.
+const THOSE_THERE: &str =
+    "generations INDEXED BY idx_generations_gallery WHERE status = 'completed' AND removed_at IS NULL";
+const THOSE_REMOVED: &str =
+    "generations INDEXED BY idx_generations_removed WHERE status = 'completed' AND removed_at IS NOT NULL";
+
 /// What pictures are looked for. The default finds all.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
 #[cfg_attr(feature = "specta", derive(specta::Type))]
@@ -79,31 +85,42 @@ pub async fn find(library: &Library, filter: &GalleryFilter) -> Result<Vec<Gener
 }
 
 /// The one place where what a person looks for becomes SQL.
+///
+/// The order of the tables is laid down (`CROSS JOIN`), since SQLite knows nothing of how many pictures have a word: words give ids in
+/// the order of the answer, each is looked up in the index that the gallery has for itself, and the rows, whose JSON is long,
+/// are not touched. Nothing is sorted and nothing kept on the way.
 fn query(filter: &GalleryFilter) -> Result<QueryBuilder<Sqlite>, Error> {
-    // The named index has all columns that are compared here, in the order of the answer. Without the name SQLite may
-    // prefer the table, whose rows are a hundred times as long.
-    let mut query = QueryBuilder::new(if filter.removed {
-        "SELECT json_group_array(id) FROM (
-             SELECT id FROM generations INDEXED BY idx_generations_removed
-              WHERE status = 'completed' AND removed_at IS NOT NULL"
-    } else {
-        "SELECT json_group_array(id) FROM (
-             SELECT id FROM generations INDEXED BY idx_generations_gallery
-              WHERE status = 'completed' AND removed_at IS NULL"
-    });
+    let mut query = QueryBuilder::new("SELECT json_group_array(id) FROM (SELECT generations.id FROM ");
+    let mut order = " ORDER BY generations.id DESC)";
+    match (words(&filter.text), filter.removed) {
+        (None, false) => {
+            query.push(THOSE_THERE);
+        }
+        (Some(words), false) => {
+            query.push("generation_words CROSS JOIN ").push(THOSE_THERE);
+            query.push(" AND generations.id = generation_words.rowid AND generation_words MATCH ");
+            query.push_bind(words);
+            order = " ORDER BY generation_words.rowid DESC)";
+        }
+        (None, true) => {
+            query.push(THOSE_REMOVED);
+        }
+        (Some(words), true) => {
+            query.push(THOSE_REMOVED);
+            query.push(" AND id IN (SELECT rowid FROM generation_words WHERE generation_words MATCH ");
+            query.push_bind(words).push(")");
+        }
+    }
     if let Some(style) = filter.style {
-        query.push(" AND id IN (SELECT generation_id FROM generation_styles WHERE style_id = ");
+        query.push(" AND EXISTS (SELECT 1 FROM generation_styles WHERE generation_id = generations.id AND style_id = ");
         query.push_bind(style.get()).push(")");
     }
     for tag in &filter.tags {
         query.push(
-            " AND id IN (SELECT generation_id FROM generation_tags JOIN tags ON tags.id = tag_id WHERE tags.name = ",
+            " AND EXISTS (SELECT 1 FROM generation_tags
+                           WHERE generation_id = generations.id AND tag_id = (SELECT id FROM tags WHERE name = ",
         );
-        query.push_bind(Tag::parse(tag)?.as_str().to_owned()).push(")");
-    }
-    if let Some(words) = words(&filter.text) {
-        query.push(" AND id IN (SELECT rowid FROM generation_words WHERE generation_words MATCH ");
-        query.push_bind(words).push(")");
+        query.push_bind(Tag::parse(tag)?.as_str().to_owned()).push("))");
     }
     if let Some(from) = &filter.from {
         query.push(" AND created_at >= ").push_bind(instant(from)?);
@@ -114,7 +131,7 @@ fn query(filter: &GalleryFilter) -> Result<QueryBuilder<Sqlite>, Error> {
     if let Some(rating) = filter.rating_min {
         query.push(" AND rating >= ").push_bind(rating);
     }
-    query.push(" ORDER BY id DESC)");
+    query.push(order);
     Ok(query)
 }
 
@@ -158,7 +175,7 @@ pub async fn cards(library: &Library, ids: &[GenerationId]) -> Result<Vec<Card>,
     let rows = sqlx::query!(
         r#"SELECT generations.id, rating AS "rating: u8", seed AS "seed!: i64", created_at, settings
              FROM json_each($1) AS wanted
-             JOIN generations ON generations.id = wanted.value
+            CROSS JOIN generations ON generations.id = wanted.value
             WHERE status = 'completed'
             ORDER BY wanted.key"#,
         ids,

@@ -33,6 +33,9 @@ static MIGRATIONS: Migrator = sqlx::migrate!("../../migrations/library");
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 /// One writes, the others read.
 const CONNECTIONS_MAX: u32 = 4;
+/// Pages that a connection keeps, in KiB, as SQLite's `cache_size` wants it: the indexes of a gallery of 100,000 pictures. With
+/// SQLite's own 2 MiB every search reads them from the file again, which takes most of its time.
+const CACHE_KIB: &str = "-16384";
 
 /// What a program wants with the library.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -150,7 +153,8 @@ async fn connect(folder: &Path, create: bool) -> Result<SqlitePool, Error> {
         .busy_timeout(BUSY_TIMEOUT)
         .journal_mode(SqliteJournalMode::Wal)
         // A commit is on the disk when it returns: NORMAL could lose the last ones when the power goes. Commits are few.
-        .synchronous(SqliteSynchronous::Full);
+        .synchronous(SqliteSynchronous::Full)
+        .pragma("cache_size", CACHE_KIB);
     SqlitePoolOptions::new()
         .max_connections(CONNECTIONS_MAX)
         .connect_with(options)
