@@ -21,6 +21,9 @@ export interface Shortcut {
 /** Text fields have their own meaning for these even with `mod`. */
 const TEXT_KEYS = ["mod+z", "mod+shift+z", "mod+y", "mod+a", "mod+c", "mod+x", "mod+v", "mod+backspace", "mod+delete"];
 
+/** A grid of pictures is a listbox, too, but it is the screen itself. */
+const ROOMS = "[role=dialog], [role=menu], [role=listbox]:not([aria-multiselectable=true])";
+
 class Shortcuts {
   list = $state.raw<Shortcut[]>([]);
 
@@ -45,9 +48,8 @@ class Shortcuts {
     const keys = keysOf(event);
     const inText = takesText(event.target);
     if (inText && (!keys.includes("mod+") || TEXT_KEYS.includes(keys))) return;
-    // A dialog is a room of its own: what lies behind it stays as it is.
-    if (event.target instanceof Element && event.target.closest("[role=dialog], [role=menu], [role=listbox]") && !keys.includes("mod+"))
-      return;
+    // A dialog or an open list is a room of its own: what lies behind it stays as it is.
+    if (event.target instanceof Element && event.target.closest(ROOMS) && !keys.includes("mod+")) return;
     const found = this.list.findLast((shortcut) => shortcut.keys === keys && (shortcut.when?.() ?? true));
     if (!found) return;
     event.preventDefault();

@@ -1,0 +1,97 @@
+/** The gallery's grid over 100,000 pictures: what it asks for, what it keeps, and what its keys do. */
+import { expect, test, vi } from "vitest";
+import { page, userEvent } from "vitest/browser";
+import { render } from "vitest-browser-svelte";
+import type { Card } from "$lib/bindings";
+import { Cards } from "../src/screens/gallery/cards.svelte";
+import PictureGrid from "../src/screens/gallery/PictureGrid.svelte";
+import { expectAccessible } from "./axe";
+
+const COUNT = 100_000;
+/** The longest that the page may not answer. */
+const TASK_MS_MAX = 50;
+const ids = Array.from({ length: COUNT }, (_, place) => COUNT - place);
+
+const card = (id: number): Card => ({ id, width: 128, height: 128, rating: 0, styles: [], created_at: "2026-11-23T00:00:00Z", seed: "1", prompt: `prompt ${id}` });
+
+/** A studio that takes a while, and remembers what it was asked. */
+function slowStudio(delay_ms: number) {
+  return vi.fn(async (asked: number[]) => {
+    await new Promise((resolve) => setTimeout(resolve, delay_ms));
+    return { status: "ok" as const, data: asked.map(card) };
+  });
+}
+
+function grid(cards: Cards) {
+  const heard = { onopen: vi.fn(), ondrag: vi.fn(), onrate: vi.fn(), onremove: vi.fn(), oncopy: vi.fn() };
+  return { heard, props: { ids, cards, selected: new Set<number>(), active: null, ...heard } };
+}
+
+test("only what is in sight is asked for, in one question", async () => {
+  const fetch = slowStudio(0);
+  await render(PictureGrid, grid(new Cards(fetch)).props);
+  await expect.element(page.getByRole("option", { name: `prompt ${COUNT}`, exact: true })).toBeVisible();
+  expect(fetch).toHaveBeenCalledOnce();
+  expect(fetch.mock.calls[0]?.[0].length).toBeLessThan(200);
+  await expectAccessible();
+});
+
+test("what was scrolled past while a question ran is never asked for", async () => {
+  const fetch = slowStudio(300);
+  await render(PictureGrid, grid(new Cards(fetch)).props);
+  const list = page.getByRole("listbox", { name: "Pictures" }).element();
+  await vi.waitUntil(() => fetch.mock.calls.length === 1);
+  for (const share of [0.2, 0.4, 0.6, 0.8]) {
+    list.scrollTop = list.scrollHeight * share;
+    await new Promise((resolve) => setTimeout(resolve, 50));
+  }
+  await vi.waitUntil(() => fetch.mock.calls.length === 2);
+  const asked = fetch.mock.calls[1]?.[0] ?? [];
+  expect(Math.max(...asked)).toBeLessThan(COUNT * 0.25);
+});
+
+test("cards that were seen long ago are forgotten", async () => {
+  const fetch = slowStudio(0);
+  const cards = new Cards(fetch);
+  for (let from = 0; from < 5_000; from += 500) {
+    const window = ids.slice(from, from + 500);
+    cards.want(window);
+    await vi.waitUntil(() => cards.get(window[0] ?? 0) !== undefined);
+  }
+  expect(cards.get(COUNT)).toBeUndefined();
+  expect(cards.get(COUNT - 4_999)).toBeDefined();
+});
+
+test("pictures that are gone are not asked for again and again", async () => {
+  const fetch = vi.fn(() => Promise.resolve({ status: "ok" as const, data: [] }));
+  const cards = new Cards(fetch);
+  cards.want([1, 2, 3]);
+  await vi.waitUntil(() => fetch.mock.calls.length === 1);
+  await new Promise((resolve) => setTimeout(resolve, 200));
+  expect(fetch).toHaveBeenCalledOnce();
+});
+
+test("digits rate, Delete removes, Ctrl+C copies, Enter opens", async () => {
+  const { heard, props } = grid(new Cards(slowStudio(0)));
+  await render(PictureGrid, props);
+  await userEvent.keyboard("{Tab}{ArrowRight}{ArrowRight}4{Delete}{Control>}c{/Control}{Enter}");
+  expect(heard.onrate).toHaveBeenCalledExactlyOnceWith(4);
+  expect(heard.onremove).toHaveBeenCalledOnce();
+  expect(heard.oncopy).toHaveBeenCalledOnce();
+  expect(heard.onopen).toHaveBeenCalledExactlyOnceWith(COUNT - 1);
+});
+
+test("scrolling through all of it never makes the page wait in its own code", async () => {
+  await render(PictureGrid, grid(new Cards(slowStudio(5))).props);
+  const list = page.getByRole("listbox", { name: "Pictures" }).element();
+  const took: number[] = [];
+  for (let turn = 0; turn < 60; turn++) {
+    await new Promise(requestAnimationFrame);
+    const before = performance.now();
+    list.scrollTop = (list.scrollHeight * turn) / 60;
+    list.dispatchEvent(new Event("scroll"));
+    took.push(performance.now() - before);
+  }
+  // One frame in sixty may meet the collector of garbage on a busy machine.
+  expect(took.toSorted((a, b) => b - a)[1]).toBeLessThan(TASK_MS_MAX);
+});
