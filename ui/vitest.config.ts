@@ -24,6 +24,8 @@ export default mergeConfig(
             browser: {
               enabled: true,
               headless: true,
+              // Another run may have the usual port.
+              api: { strictPort: false },
               screenshotFailures: false,
               viewport: { width: 1024, height: 768 },
               provider: playwright({ launchOptions: { executablePath: CHROMIUM, args: ["--no-sandbox"] } }),

@@ -2,6 +2,7 @@
 import { expect, test, vi } from "vitest";
 import { page, userEvent } from "vitest/browser";
 import { render } from "vitest-browser-svelte";
+import { shortcuts } from "$lib/shortcuts.svelte";
 import type { Selection } from "$lib/selection";
 import { expectAccessible } from "./axe";
 import GridOf from "./GridOf.svelte";
@@ -54,4 +55,16 @@ test("Enter and a double click open", async () => {
   expect(onopen).toHaveBeenLastCalledWith(1);
   await page.getByRole("option", { name: "Picture 7", exact: true }).dblClick();
   expect(onopen).toHaveBeenLastCalledWith(7);
+});
+
+test("shortcuts of the screen work on the grid", async () => {
+  const run = vi.fn();
+  const listen = (event: KeyboardEvent) => shortcuts.handle(event);
+  window.addEventListener("keydown", listen);
+  const remove = shortcuts.register({ keys: "r", label: "app.undo.name", run });
+  await render(GridOf, { count: 50 });
+  await userEvent.keyboard("{Tab}{ArrowRight}r");
+  expect(run).toHaveBeenCalledOnce();
+  remove();
+  window.removeEventListener("keydown", listen);
 });
