@@ -49,7 +49,7 @@ class Shortcuts {
     const inText = takesText(event.target);
     if (inText && (!keys.includes("mod+") || TEXT_KEYS.includes(keys))) return;
     // A dialog or an open list is a room of its own: what lies behind it stays as it is.
-    if (event.target instanceof Element && event.target.closest(ROOMS) && !keys.includes("mod+")) return;
+    if (event.target instanceof Element && event.target.closest(ROOMS)) return;
     const found = this.list.findLast((shortcut) => shortcut.keys === keys && (shortcut.when?.() ?? true));
     if (!found) return;
     event.preventDefault();
