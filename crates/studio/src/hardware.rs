@@ -100,6 +100,16 @@ pub async fn report(config: &Config, library: Option<&Library>) -> Report {
     }
 }
 
+/// Memory that a worker would work in: of the device that it chooses, or of the machine when no worker answers. Starts and ends
+/// a worker, which may take a second.
+pub async fn device_memory_bytes(config: &Config) -> u64 {
+    let hello = Workshop::new(&config.programs, None).hello().await;
+    hello
+        .ok()
+        .and_then(|hello| hello.device.memory_bytes)
+        .unwrap_or_else(|| memory_bytes().0)
+}
+
 /// Memory of the machine, or of the container it pretends to be: (in all, available), in bytes.
 #[must_use]
 pub fn memory_bytes() -> (u64, u64) {

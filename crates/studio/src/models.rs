@@ -5,6 +5,8 @@
 
 pub mod download;
 mod downloads;
+mod fetch;
+mod files;
 mod fit;
 pub mod manifest;
 mod overview;
@@ -16,14 +18,13 @@ use std::path::{Path, PathBuf};
 use atelier_contract::Refusal;
 use atelier_worker_protocol::{ModelFacts, Outcome, Task};
 use serde::Serialize;
-use tokio_util::sync::CancellationToken;
-use walkdir::WalkDir;
 
 use crate::worker::{WorkError, Workshop};
 use crate::{Config, Error, Library, styles};
-use manifest::Manifest;
+use files::{copy_whole, hashes};
 
 pub use downloads::{Download, Downloads};
+pub use fetch::{OnFileBytes, fetch};
 pub use fit::Fit;
 pub use overview::{AvailableModel, InstalledModel, Models, overview};
 
@@ -192,81 +193,6 @@ pub async fn import(
     Ok(model)
 }
 
-/// Downloads the model of a manifest into the library. What has arrived is kept when it breaks off, or when `cancel` ends it.
-///
-/// # Errors
-/// [`Refusal::ModelUnknown`], [`Refusal::DiskFull`] when there is no room for it, and those of [`download::download`] and [`import`].
-pub async fn fetch(
-    library: &Library,
-    config: &Config,
-    workshop: &mut Workshop,
-    id: &str,
-    cancel: &CancellationToken,
-    on_bytes: &mut (dyn FnMut(&str, u64, Option<u64>) + Send),
-) -> Result<Model, Error> {
-    let manifests = manifest::all(&config.resources);
-    let Some(manifest) = manifests.iter().find(|manifest| manifest.id == id) else {
-        return Err(Refusal::ModelUnknown {
-            model: id.to_owned(),
-            known: manifests.into_iter().map(|m| m.id).collect(),
-        }
-        .into());
-    };
-    check_free(library, config, id).await?;
-    let incoming = incoming(library, id);
-    require_room(manifest, &incoming)?;
-    for file in &manifest.files {
-        let target = incoming.join(&file.path);
-        if !target.is_file() {
-            let on_bytes = &mut |have, all| on_bytes(&file.path, have, all);
-            download::download(file, &target, cancel, on_bytes).await?;
-        }
-    }
-    let url = format!("{SHELF}/{id}");
-    let home = library.path_of(&url);
-    let (arrived, place) = placed(manifest, &incoming);
-    let mut model = examine(&arrived, id, workshop).await?;
-    fs::rename(&incoming, &home).map_err(Error::file(&home))?;
-    model.license = Some(manifest.license.clone());
-    model.path = place.map_or(home.clone(), |name| home.join(name));
-    model.owned = true;
-    let url = place.map_or(url.clone(), |name| format!("{url}/{name}"));
-    insert(library, &model, &url, Some(id)).await?;
-    Ok(model)
-}
-
-/// Where the files of a model are that is being downloaded.
-fn incoming(library: &Library, id: &str) -> PathBuf {
-    library.path_of(&format!("{SHELF}/incoming/{id}"))
-}
-
-/// Whether what is missing of a model fits on the disk: better said now than after hours.
-fn require_room(manifest: &Manifest, incoming: &Path) -> Result<(), Error> {
-    let missing: u64 = manifest
-        .files
-        .iter()
-        .map(|file| {
-            let arrived = download::arrived_bytes(&incoming.join(&file.path));
-            file.bytes.unwrap_or_default().saturating_sub(arrived)
-        })
-        .sum();
-    match crate::hardware::disk_free_bytes(incoming) {
-        Some(free) if free < missing => Err(Refusal::DiskFull {
-            path: incoming.display().to_string(),
-        }
-        .into()),
-        Some(_) | None => Ok(()),
-    }
-}
-
-/// Where a manifest's model is while it arrives: its single file, or its folder. And that file's name.
-fn placed<'a>(manifest: &'a Manifest, incoming: &Path) -> (PathBuf, Option<&'a str>) {
-    match manifest.files.as_slice() {
-        [only] => (incoming.join(&only.path), Some(only.path.as_str())),
-        _ => (incoming.to_owned(), None),
-    }
-}
-
 /// Whether a model's files are still those that were taken in: names of those that are not.
 ///
 /// # Errors
@@ -398,62 +324,6 @@ async fn insert(library: &Library, model: &Model, url: &str, manifest: Option<&s
         .into()),
         Err(error) => Err(error.into()),
     }
-}
-
-/// Hashes of all files by path inside `root` (a lone file by its name), and their bytes. Blocks.
-fn hashes(root: &Path) -> Result<(BTreeMap<String, String>, u64), Error> {
-    let (mut hashes, mut bytes) = (BTreeMap::new(), 0);
-    for entry in WalkDir::new(root).follow_links(true).sort_by_file_name() {
-        let entry = entry.map_err(|error| Error::file(root)(error.into()))?;
-        if !entry.file_type().is_file() {
-            continue;
-        }
-        let inside = entry
-            .path()
-            .strip_prefix(root)
-            .ok()
-            .filter(|path| path.components().next().is_some());
-        let name = inside.map_or_else(
-            || entry.file_name().to_string_lossy().into_owned(),
-            |path| path.to_string_lossy().replace('\\', "/"),
-        );
-        bytes += entry.metadata().map_err(|error| Error::file(root)(error.into()))?.len();
-        hashes.insert(name, download::sha256_of(entry.path())?);
-    }
-    Ok((hashes, bytes))
-}
-
-/// A copy that is under its name only when whole. Blocks.
-fn copy_whole(from: &Path, to: &Path) -> Result<(), Error> {
-    let beside = to.with_extension("incoming");
-    let fresh = |path: &Path| {
-        if path.is_dir() {
-            fs::remove_dir_all(path)
-        } else {
-            fs::remove_file(path)
-        }
-    };
-    if beside.exists() {
-        fresh(&beside).map_err(Error::file(&beside))?;
-    }
-    for entry in WalkDir::new(from).follow_links(true) {
-        let entry = entry.map_err(|error| Error::file(from)(error.into()))?;
-        let inside = entry.path().strip_prefix(from).unwrap_or(Path::new(""));
-        let target = if inside.as_os_str().is_empty() {
-            beside.clone()
-        } else {
-            beside.join(inside)
-        };
-        if entry.file_type().is_dir() {
-            fs::create_dir_all(&target).map_err(Error::file(&target))?;
-        } else {
-            if let Some(parent) = target.parent() {
-                fs::create_dir_all(parent).map_err(Error::file(parent))?;
-            }
-            fs::copy(entry.path(), &target).map_err(Error::file(&target))?;
-        }
-    }
-    fs::rename(&beside, to).map_err(Error::file(to))
 }
 
 /// A name from a path: `…/my model.safetensors` is `my-model`.

@@ -5,8 +5,9 @@ use std::path::Path;
 use serde::Serialize;
 use walkdir::WalkDir;
 
+use super::fetch::incoming;
 use super::manifest::{self, Manifest};
-use super::{Downloads, Fit, STARTER_ARCHITECTURE, STARTER_LICENSE, STARTER_SIZE_PX, download, incoming};
+use super::{Downloads, Fit, STARTER_ARCHITECTURE, STARTER_LICENSE, STARTER_SIZE_PX, download};
 use crate::{Config, Error, Library, styles};
 
 /// All base models.

@@ -6,6 +6,7 @@ mod downloads;
 mod gallery;
 mod import;
 mod library;
+mod made;
 mod pictures;
 mod samples;
 mod server;
