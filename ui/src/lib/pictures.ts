@@ -1,4 +1,5 @@
 /** Addresses of pictures. The shell serves them by id over its own protocol; no path and no pixel passes through commands. */
+import type { Artwork } from "$lib/bindings";
 
 /** WebView2 knows custom protocols only as hosts under `http`. */
 const ORIGIN = navigator.userAgent.includes("Windows") ? "http://picture.localhost" : "picture://localhost";
@@ -12,9 +13,13 @@ function url(path: string, query: Record<string, string | number | undefined> = 
 }
 
 export const pictureUrl = {
-  /** An artwork, upright; `cropped` applies crop and turn, which `v` (anything that changes with them) keeps fresh. */
-  artwork: (id: number, side?: Side, options: { cropped?: boolean; v?: string | number } = {}) =>
-    url(`artwork/${id}`, { side, cropped: options.cropped ? 1 : undefined, v: options.v }),
+  /** All of an artwork, upright. */
+  artwork: (id: number, side?: Side) => url(`artwork/${id}`, { side }),
+  /** An artwork as it was cropped and turned; the address changes with them, so that what is kept of it stays true. */
+  croppedArtwork: ({ id, crop, quarter_turns }: Pick<Artwork, "id" | "crop" | "quarter_turns">, side: Side) => {
+    const box = crop ? [crop.left_px, crop.top_px, crop.width_px, crop.height_px] : [];
+    return url(`artwork/${id}`, { side, cropped: 1, v: [...box, quarter_turns].join("-") });
+  },
   generation: (id: number, side?: Side) => url(`generation/${id}`, { side }),
   /** A picture that is forming. */
   preview: (job: number, index: number, version: number) => url(`preview/${job}/${index}`, { v: version }),

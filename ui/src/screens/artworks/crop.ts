@@ -2,7 +2,7 @@
  * Arithmetic of the crop editor. Boxes are in pixels of a picture; the studio keeps them as the picture lies in its file, the
  * editor works on the picture as it was turned. Pure.
  */
-import type { Artwork, Crop } from "$lib/bindings";
+import type { Crop } from "$lib/bindings";
 
 export interface Size {
   readonly width_px: number;
@@ -114,10 +114,4 @@ function settled(box: Crop, size: Size): Crop {
     width_px,
     height_px,
   };
-}
-
-/** What changes whenever the picture of an artwork does, to keep its address fresh. */
-export function frameKey({ crop, quarter_turns }: Pick<Artwork, "crop" | "quarter_turns">): string {
-  const box = crop ? [crop.left_px, crop.top_px, crop.width_px, crop.height_px] : [];
-  return [...box, quarter_turns].join("-");
 }

@@ -1,6 +1,6 @@
 /** What the Train screen knows: what is to be trained, what it would take, and the training that runs or ran last. */
 import { createContext } from "svelte";
-import { commands, events, type Job, type Preset, type Refusal, type TrainRequest, type Training, type TrainingPlan } from "$lib/bindings";
+import { type Artwork, commands, events, type Job, type Preset, type Refusal, type TrainRequest, type Training, type TrainingPlan } from "$lib/bindings";
 import { jobs } from "$lib/jobs.svelte";
 import type { Point } from "$lib/line-chart";
 import { styles } from "$lib/styles.svelte";
@@ -16,6 +16,8 @@ export class TrainState {
   plan = $state.raw<TrainingPlan | null>(null);
   planRefusal = $state.raw<Refusal | null>(null);
   planning = $state(false);
+  /** What it would learn from. */
+  artworks = $state.raw<readonly Artwork[]>([]);
   /** Why the start was refused. */
   refusal = $state.raw<Refusal | null>(null);
   starting = $state(false);
@@ -68,9 +70,15 @@ export class TrainState {
       this.#style = style;
       this.training = this.plan = this.refusal = this.planRefusal = this.retried = this.wish = null;
       this.loaded = this.again = false;
+      this.artworks = [];
     }
-    await Promise.all([this.#show(), this.replan()]);
+    await Promise.all([this.#show(), this.replan(), this.#look(style)]);
     this.loaded = true;
+  }
+
+  async #look(style: number): Promise<void> {
+    const answer = await commands.artworkList(style);
+    if (style === this.#style && answer.status === "ok") this.artworks = answer.data.filter((artwork) => artwork.is_valid);
   }
 
   async #show(): Promise<void> {
