@@ -2,7 +2,7 @@
  * What the grid shows of pictures, fetched as they come into sight. One question at a time, for what is in sight now: what was
  * scrolled past while the last one ran is not asked for at all. The oldest cards are forgotten beyond a bound.
  */
-import { commands, type Card, type Refusal } from "$lib/bindings";
+import type { Card, commands, Refusal } from "$lib/bindings";
 
 /** Most cards of one question (the studio's own limit). */
 const WINDOW_LEN_MAX = 500;
@@ -14,9 +14,15 @@ const SETTLE_MS = 40;
 export class Cards {
   refusal = $state.raw<Refusal | null>(null);
   #known = $state.raw<ReadonlyMap<number, Card>>(new Map());
+  readonly #fetch: typeof commands.galleryCards;
   #wanted: readonly number[] = [];
   #asking = false;
   #settling = false;
+
+  /** `fetch` asks the studio for the cards of some pictures. */
+  constructor(fetch: typeof commands.galleryCards) {
+    this.#fetch = fetch;
+  }
 
   get(id: number): Card | undefined {
     return this.#known.get(id);
@@ -38,7 +44,7 @@ export class Cards {
     const missing = ids.filter((id) => !this.#known.has(id));
     const fetched: Card[] = [];
     for (let at = 0; at < missing.length; at += WINDOW_LEN_MAX) {
-      const answer = await commands.galleryCards(missing.slice(at, at + WINDOW_LEN_MAX));
+      const answer = await this.#fetch(missing.slice(at, at + WINDOW_LEN_MAX));
       if (answer.status === "ok") fetched.push(...answer.data);
     }
     return [...ids.flatMap((id) => this.#known.get(id) ?? []), ...fetched];
@@ -65,7 +71,7 @@ export class Cards {
     const missing = this.#wanted.filter((id) => !this.#known.has(id)).slice(0, WINDOW_LEN_MAX);
     if (missing.length === 0) return;
     this.#asking = true;
-    const answer = await commands.galleryCards(missing);
+    const answer = await this.#fetch(missing);
     this.#asking = false;
     this.refusal = answer.status === "error" ? answer.error : null;
     if (answer.status === "error") return;

@@ -28,7 +28,7 @@ export class GalleryState {
   detailRefusal = $state.raw<Refusal | null>(null);
   /** Which pictures are to be exported; `null` while the question is not open. */
   exporting = $state.raw<readonly number[] | null>(null);
-  readonly cards = new Cards();
+  readonly cards = new Cards(commands.galleryCards);
   #opened = $state<number | null>(null);
   #turn = 0;
   #timer: ReturnType<typeof setTimeout> | undefined;

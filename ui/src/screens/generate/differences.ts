@@ -2,7 +2,7 @@
 import type { GenerationDetail } from "$lib/bindings";
 import { list, number, percent } from "$lib/i18n.svelte";
 import { modelName } from "$lib/model-names";
-import { SAMPLER_NAMES } from "./samplers";
+import { SAMPLER_NAMES } from "$lib/sampler-names";
 
 type Told = "tags" | "negative" | "styles" | "seed" | "aspect" | "steps" | "guidance" | "sampler" | "model";
 

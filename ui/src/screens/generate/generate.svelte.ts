@@ -54,7 +54,7 @@ export class GenerateState {
     else if (!this.#began && this.draft.styles.length === 0 && this.draft.tags.length === 0) this.#beginWithCurrentStyle();
     this.#began = true;
     // Styles that were removed meanwhile cannot be used.
-    if (styles.loaded) this.draft.styles = this.draft.styles.filter(({ style }) => styles.list.some(({ id }) => id === style));
+    this.draft.styles = this.draft.styles.filter(({ style }) => styles.list.some(({ id }) => id === style));
     await this.check();
   }
 
