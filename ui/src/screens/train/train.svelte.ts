@@ -1,6 +1,6 @@
 /** What the Train screen knows: what is to be trained, what it would take, and the training that runs or ran last. */
 import { createContext } from "svelte";
-import { type Artwork, commands, events, type Job, type Preset, type Refusal, type TrainRequest, type Training, type TrainingPlan } from "$lib/bindings";
+import { type Artwork, commands, events, type Job, type JobStatus, type Preset, type Refusal, type TrainRequest, type Training, type TrainingPlan } from "$lib/bindings";
 import { jobs } from "$lib/jobs.svelte";
 import type { Point } from "$lib/line-chart";
 import { styles } from "$lib/styles.svelte";
@@ -8,6 +8,9 @@ import { toasts } from "$lib/toasts.svelte";
 
 /** What a person may ask of a training that is on its way. */
 type Wish = "pause" | "resume" | "cancel";
+
+/** A training that has not ended. */
+const UNDER_WAY: readonly JobStatus[] = ["queued", "running", "paused"];
 
 const WISHES = { pause: commands.jobPause, resume: commands.jobResume, cancel: commands.jobCancel };
 
@@ -55,7 +58,12 @@ export class TrainState {
 
   /** The job of the chosen style's training while it has not ended. */
   get job(): Job | null {
-    return jobs.list.find(({ kind, style, status }) => kind === "train" && style === this.#style && ["queued", "running", "paused"].includes(status)) ?? null;
+    return jobs.list.find(({ kind, style, status }) => kind === "train" && style === this.#style && UNDER_WAY.includes(status)) ?? null;
+  }
+
+  /** The last training of the chosen style, once it has ended. */
+  get ended(): Training | null {
+    return this.training && !UNDER_WAY.includes(this.training.status) ? this.training : null;
   }
 
   /** The loss at every step so far, by rising step. */
