@@ -1,11 +1,12 @@
 /** The gallery's grid over 100,000 pictures: what it asks for, what it keeps, and what its keys do. */
+import { flushSync } from "svelte";
 import { expect, test, vi } from "vitest";
 import { page, userEvent } from "vitest/browser";
 import { render } from "vitest-browser-svelte";
 import type { Card } from "$lib/bindings";
 import { Cards } from "../src/screens/gallery/cards.svelte";
-import PictureGrid from "../src/screens/gallery/PictureGrid.svelte";
 import { expectAccessible } from "./axe";
+import PictureGridOf from "./PictureGridOf.svelte";
 
 const COUNT = 100_000;
 /** The longest that the page may not answer. */
@@ -29,7 +30,7 @@ function grid(cards: Cards) {
 
 test("only what is in sight is asked for, in one question", async () => {
   const fetch = slowStudio(0);
-  await render(PictureGrid, grid(new Cards(fetch)).props);
+  await render(PictureGridOf, grid(new Cards(fetch)).props);
   await expect.element(page.getByRole("option", { name: `prompt ${COUNT}`, exact: true })).toBeVisible();
   expect(fetch).toHaveBeenCalledOnce();
   expect(fetch.mock.calls[0]?.[0].length).toBeLessThan(200);
@@ -38,7 +39,7 @@ test("only what is in sight is asked for, in one question", async () => {
 
 test("what was scrolled past while a question ran is never asked for", async () => {
   const fetch = slowStudio(300);
-  await render(PictureGrid, grid(new Cards(fetch)).props);
+  await render(PictureGridOf, grid(new Cards(fetch)).props);
   const list = page.getByRole("listbox", { name: "Pictures" }).element();
   await vi.waitUntil(() => fetch.mock.calls.length === 1);
   for (const share of [0.2, 0.4, 0.6, 0.8]) {
@@ -73,7 +74,7 @@ test("pictures that are gone are not asked for again and again", async () => {
 
 test("digits rate, Delete removes, Ctrl+C copies, Enter opens", async () => {
   const { heard, props } = grid(new Cards(slowStudio(0)));
-  await render(PictureGrid, props);
+  await render(PictureGridOf, props);
   await userEvent.keyboard("{Tab}{ArrowRight}{ArrowRight}4{Delete}{Control>}c{/Control}{Enter}");
   expect(heard.onrate).toHaveBeenCalledExactlyOnceWith(4);
   expect(heard.onremove).toHaveBeenCalledOnce();
@@ -82,7 +83,7 @@ test("digits rate, Delete removes, Ctrl+C copies, Enter opens", async () => {
 });
 
 test("scrolling through all of it never makes the page wait in its own code", async () => {
-  await render(PictureGrid, grid(new Cards(slowStudio(5))).props);
+  await render(PictureGridOf, grid(new Cards(slowStudio(5))).props);
   const list = page.getByRole("listbox", { name: "Pictures" }).element();
   const took: number[] = [];
   for (let turn = 0; turn < 60; turn++) {
@@ -90,6 +91,7 @@ test("scrolling through all of it never makes the page wait in its own code", as
     const before = performance.now();
     list.scrollTop = (list.scrollHeight * turn) / 60;
     list.dispatchEvent(new Event("scroll"));
+    flushSync();
     took.push(performance.now() - before);
   }
   // One frame in sixty may meet the collector of garbage on a busy machine.
