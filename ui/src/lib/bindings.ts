@@ -13,11 +13,11 @@ export const commands = {
 	// settings
 	settingsGet: () => typedError<Settings, Refusal>(__TAURI_INVOKE("settings_get")),
 	settingsSet: (settings: Settings) => typedError<Settings, Refusal>(__TAURI_INVOKE("settings_set", { settings })),
-	signatureGet: () => typedError<Signature, Refusal>(__TAURI_INVOKE("signature_get")),
-	signatureSet: (signature: Signature) => typedError<Signature, Refusal>(__TAURI_INVOKE("signature_set", { signature })),
-	signatureImageSet: (path: string) => typedError<Signature, Refusal>(__TAURI_INVOKE("signature_image_set", { path })),
-	signatureImageDraw: (png: number[]) => typedError<Signature, Refusal>(__TAURI_INVOKE("signature_image_draw", { png })),
-	signatureClear: () => typedError<Signature, Refusal>(__TAURI_INVOKE("signature_clear")),
+	signatureGet: () => typedError<SignatureFacts, Refusal>(__TAURI_INVOKE("signature_get")),
+	signatureSet: (signature: SignatureFacts) => typedError<SignatureFacts, Refusal>(__TAURI_INVOKE("signature_set", { signature })),
+	signatureImageSet: (path: string) => typedError<SignatureFacts, Refusal>(__TAURI_INVOKE("signature_image_set", { path })),
+	signatureImageDraw: (png: number[]) => typedError<SignatureFacts, Refusal>(__TAURI_INVOKE("signature_image_draw", { png })),
+	signatureClear: () => typedError<SignatureFacts, Refusal>(__TAURI_INVOKE("signature_clear")),
 	// samples
 	sampleList: () => typedError<Sample[], Refusal>(__TAURI_INVOKE("sample_list")),
 	sampleOpen: (id: string) => typedError<Style, Refusal>(__TAURI_INVOKE("sample_open", { id })),
@@ -25,7 +25,7 @@ export const commands = {
 	styleList: () => typedError<Style[], Refusal>(__TAURI_INVOKE("style_list")),
 	styleCreate: (name: string, baseModel: string) => typedError<Style, Refusal>(__TAURI_INVOKE("style_create", { name, baseModel })),
 	styleRemove: (id: StyleId) => typedError<null, Refusal>(__TAURI_INVOKE("style_remove", { id })),
-	styleRestore: (id: StyleId) => typedError<null, Refusal>(__TAURI_INVOKE("style_restore", { id })),
+	styleRestore: (id: StyleId) => typedError<Style, Refusal>(__TAURI_INVOKE("style_restore", { id })),
 	styleShow: (id: StyleId) => typedError<Style, Refusal>(__TAURI_INVOKE("style_show", { id })),
 	styleImport: (file: string, name: string | null, model: string) => typedError<Style, Refusal>(__TAURI_INVOKE("style_import", { file, name, model })),
 	styleExport: (id: StyleId, naming: Naming, path: string) => typedError<string, Refusal>(__TAURI_INVOKE("style_export", { id, naming, path })),
@@ -125,11 +125,11 @@ export type Backend = "cpu" | "cuda" | "metal";
 export type BuildAnswer = { backend: Backend, program: string, installed: boolean, hello: Hello | null, reason: string | null };
 export type Hello = { protocol: number, version: string, backend: Backend, device: DeviceFacts };
 export type DeviceFacts = { name: string, memory_bytes: number | null };
-export type Keyring = "reachable" | { unreachable: string };
+export type Keyring = { status: "reachable" } | { status: "unreachable"; reason: string };
 
-export type Corner = "top_left" | "top_right" | "bottom_left" | "bottom_right";
+export type Corner = "top-left" | "top-right" | "bottom-left" | "bottom-right";
 /** `width` and `opacity` are parts of 1; `image` says whether there is a picture of the signature. */
-export type Signature = { artist: string, image: boolean, corner: Corner, width: number, opacity: number };
+export type SignatureFacts = { artist: string, image: boolean, corner: Corner, width: number, opacity: number };
 
 export type Sample = { id: string, name: string, artworks: number };
 
@@ -398,6 +398,7 @@ export type Refusal =
 	| { code: "file_exists"; details: { file: string } }
 	| { code: "lora_mismatch"; details: { file: string; matched: number; layers: number; missing: string[] } }
 	| { code: "lora_for_other_model"; details: { file: string; made_for: string; model: string } }
+	| { code: "signature_missing"; details: Record<string, never> }
 	| { code: "picture_without_parameters"; details: { file: string } }
 	| { code: "download_failed"; details: { address: string; reason: string } }
 	| { code: "download_not_encrypted"; details: { address: string } }
