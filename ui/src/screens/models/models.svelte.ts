@@ -7,11 +7,11 @@ import { modelName } from "$lib/model-names";
 import { styles } from "$lib/styles.svelte";
 import { toasts } from "$lib/toasts.svelte";
 
-/** What has arrived of a download, in bytes. */
+/** What has arrived of a download, in bytes; `all` is `null` while the server does not say. */
 export interface Download {
   readonly file: string;
   readonly have: number;
-  readonly all: number;
+  readonly all: number | null;
 }
 
 export type ImportKind = "model" | "style";
