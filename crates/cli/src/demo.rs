@@ -62,7 +62,9 @@ fn show(output: Output, progress: &mut Progress, update: &Update) {
         Update::Trained => progress.say("trained; now the same prompts and seeds without and with the style"),
         Update::Generating { done, of } => progress.show("painting", *done as u64, *of as u64, None),
         // Twelve short bars would only flicker: the pictures are counted.
-        Update::Generation(generations::Update::Progress { .. } | generations::Update::Finished(_)) => {}
+        Update::Generation(
+            generations::Update::Progress(_) | generations::Update::Preview(_) | generations::Update::Finished(_),
+        ) => {}
         Update::Generation(update) => generate::show_update(output, progress, update),
     }
 }

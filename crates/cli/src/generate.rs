@@ -137,13 +137,13 @@ pub(crate) fn show_update(output: Output, progress: &mut Progress, update: &Upda
                 "first {pictures} pictures of job {job}, which was not finished"
             ));
         }
-        Update::Progress {
-            phase,
-            step,
-            steps,
-            seconds_left,
-        } => progress.show(phase_name(*phase), (*step).into(), (*steps).into(), *seconds_left),
-        Update::Finished(_) => {}
+        Update::Progress(now) => progress.show(
+            phase_name(now.phase),
+            now.step.into(),
+            now.steps.into(),
+            now.seconds_left,
+        ),
+        Update::Preview(_) | Update::Finished(_) => {}
         Update::Retrying { attempt, reason } => {
             progress.say(&format!("attempt {attempt} failed: {}", output.sentence(reason)));
         }

@@ -204,6 +204,7 @@ async fn train(context: &Context, training: &Training) -> Result<(), Error> {
         rank: training.rank,
         resume: training.resume,
         restart: training.restart,
+        watched: false,
     };
     let library = context.write().await?;
     let mut workshop = context.workshop()?;

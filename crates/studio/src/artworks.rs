@@ -4,6 +4,7 @@ mod container;
 mod file;
 mod import;
 mod near_duplicates;
+mod report;
 mod source;
 mod validity;
 
@@ -20,6 +21,7 @@ use crate::{Error, Library, tags};
 pub(crate) use file::decode_upright;
 pub use file::{ARTWORK_BYTES_MAX, ARTWORK_PIXELS_MAX};
 pub use import::{ImportReport, Imported, Known, TagRefused, import};
+pub use report::{ArtworkReport, DatasetReport, NearDuplicate, report};
 
 /// Most artworks of one page of a list.
 pub const PAGE_LEN_MAX: u32 = 1000;

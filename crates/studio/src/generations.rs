@@ -4,6 +4,7 @@
 //! short. A picture that is finished stays finished, whatever happens to those behind it.
 
 mod order;
+mod request;
 mod run;
 
 use std::fs;
@@ -23,7 +24,11 @@ pub use order::{
     COUNT_MAX, GUIDANCE_MAX, Order, SAMPLERS, STEPS_MAX, STRENGTH_MAX, Settings, prompt, sampler_name, sampler_named,
     size_of,
 };
-pub use run::{Finished, Update, run_queue};
+pub(crate) use request::asked;
+pub use request::{
+    AspectChoice, Choices, GenerationRequest, STYLES_MAX, StyleReceipt, StyleUse, choices, place_request, receipts,
+};
+pub use run::{Finished, Update, run_job, run_queue};
 
 /// Steps, guidance and sampler that suit most pictures of a model.
 const STEPS: u32 = 20;
@@ -82,7 +87,6 @@ pub async fn place(library: &Library, config: &Config, workshop: &mut Workshop, 
 
 fn settings(order: &Order, styles: &[Usable], model: &Model) -> Settings {
     let (width, height) = size_of(order.aspect, model.native_size_px);
-    let small = model.architecture == "sd15-small";
     Settings {
         model: ModelFacts {
             id: model.id.clone(),
@@ -102,9 +106,18 @@ fn settings(order: &Order, styles: &[Usable], model: &Model) -> Settings {
         width,
         height,
         steps: order.steps.unwrap_or(STEPS),
-        guidance: order.guidance.unwrap_or(if small { GUIDANCE_SMALL } else { GUIDANCE }),
+        guidance: order.guidance.unwrap_or_else(|| guidance_of(model)),
         sampler: order.sampler.unwrap_or(SAMPLER),
         out: order.out.clone(),
+    }
+}
+
+/// The weight of guidance that suits a model.
+fn guidance_of(model: &Model) -> f64 {
+    if model.architecture == "sd15-small" {
+        GUIDANCE_SMALL
+    } else {
+        GUIDANCE
     }
 }
 

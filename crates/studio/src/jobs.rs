@@ -3,10 +3,15 @@
 //! A job belongs to the program that holds the library's lock. What a row says is `running` when a program gets that lock was left by
 //! one that died: [`recover`] puts it back. Every move is one `UPDATE … WHERE status = from`; no row back means that somebody was faster.
 
+mod queue;
+
 use atelier_contract::{GenerationStatus, JobId, JobKind, JobStatus, Refusal, StyleId, TrainingStatus};
 use sqlx::{Sqlite, SqliteConnection, Transaction};
 
 use crate::{Error, Library};
+
+pub use queue::Job;
+pub(crate) use queue::{cancel_waiting, go_on, list, move_before, next, pause_again, put_to_queue, show};
 
 /// How often a generation is tried again.
 pub const RETRIES_MAX: u32 = 3;
@@ -48,6 +53,7 @@ pub(crate) async fn advance(
               SET status = $3,
                   failure = $4,
                   attempts = attempts + ($3 = 'running'),
+                  goes_on = FALSE,
                   started_at = CASE WHEN $3 = 'running' THEN strftime('%Y-%m-%dT%H:%M:%fZ', 'now') ELSE started_at END,
                   ended_at = CASE WHEN $3 IN ('completed','failed','cancelled') THEN strftime('%Y-%m-%dT%H:%M:%fZ', 'now') END,
                   updated_at = strftime('%Y-%m-%dT%H:%M:%fZ', 'now')
@@ -147,6 +153,10 @@ pub(crate) async fn recover(library: &Library) -> Result<Recovered, Error> {
         let job = id(row.id)?;
         if row.kind == JobKind::Train.as_str() {
             advance(&mut tx, job, JobStatus::Running, JobStatus::Paused, None).await?;
+            let job = job.get();
+            sqlx::query!("UPDATE jobs SET goes_on = TRUE WHERE id = $1", job)
+                .execute(&mut *tx)
+                .await?;
             recovered.paused += 1;
         } else {
             let reason = Refusal::WorkerCrashed {
@@ -196,6 +206,21 @@ pub(crate) async fn put_back(
         }
     }
     Ok((retrying, failed))
+}
+
+/// Puts a job of generations back into the queue whose worker was stopped. Nothing failed, so no try is counted.
+pub(crate) async fn wait_again(library: &Library, job: JobId) -> Result<(), Error> {
+    let number = job.get();
+    let mut tx = library.begin().await?;
+    sqlx::query!(
+        "UPDATE generations SET status = 'retrying', generation_progress = NULL WHERE job_id = $1 AND status = 'processing'",
+        number,
+    )
+    .execute(&mut *tx)
+    .await?;
+    advance(&mut tx, job, JobStatus::Running, JobStatus::Queued, None).await?;
+    tx.commit().await?;
+    Ok(())
 }
 
 /// What a job of generations is once no worker has it: `queued` while a picture is missing, then `failed` if one failed.

@@ -5,6 +5,8 @@
 
 pub mod presets;
 mod run;
+mod samples;
+mod view;
 
 use std::collections::BTreeMap;
 use std::fs::{self, File};
@@ -25,9 +27,13 @@ use crate::{Config, Error, Library, jobs};
 
 pub use presets::Preset;
 use run::{LossCurve, Run, folder_of};
+pub use samples::{keep_sample, sample};
+pub use view::{Bucket, TrainRequest, Training, TrainingMetric, TrainingPlan, TrainingSample, plan, show};
 
 /// Most steps that can be asked for.
 pub const STEPS_MAX: u32 = 100_000;
+/// How often a training that is watched paints samples.
+const SAMPLINGS: u32 = 5;
 /// Highest rank that can be asked for.
 pub const RANK_MAX: u32 = 256;
 
@@ -46,6 +52,8 @@ pub struct Choice {
     pub resume: bool,
     /// Give up the paused training and start again.
     pub restart: bool,
+    /// Paint samples on the way, for somebody who watches.
+    pub watched: bool,
 }
 
 /// What a training says on its way.
@@ -79,6 +87,8 @@ pub enum Ended {
 /// What stands in `jobs.request`.
 #[derive(Debug, Serialize, Deserialize)]
 struct Request {
+    #[serde(default)]
+    preset: Preset,
     model: PathBuf,
     trigger: String,
     pictures: Vec<TrainingPicture>,
@@ -100,33 +110,79 @@ pub async fn train(
     wish: &mut watch::Receiver<Wish>,
     on_update: &mut (dyn FnMut(Update) + Send),
 ) -> Result<Ended, Error> {
+    let job = if choice.resume {
+        on_update(Update::Resuming);
+        requeue(library, &choice.style).await?
+    } else {
+        place(library, config, workshop, choice, on_update).await?
+    };
+    run_job(library, workshop, job, wish, on_update).await
+}
+
+/// Writes a training down, `queued`. [`run_job`] does it.
+///
+/// # Errors
+/// What [`train`] finds before it begins.
+pub async fn place(
+    library: &Library,
+    config: &Config,
+    workshop: &mut Workshop,
+    choice: &Choice,
+    on_update: &mut (dyn FnMut(Update) + Send),
+) -> Result<JobId, Error> {
     check(choice)?;
     let style = styles::find(library, &choice.style).await?;
     let open = open_job(library, style.id).await?;
-    let (job, request, from) = match (open, choice.resume) {
-        (Some((job, request, from)), true) => {
-            on_update(Update::Resuming);
-            (job, request, from)
-        }
-        (None, true) => return Err(Refusal::NothingToResume { style: style.name }.into()),
-        (Some(_), false) if !choice.restart => {
-            let reason = format!(
-                "the training of “{}” is paused: go on with --resume, or start again with --restart",
-                style.name
-            );
-            return Err(Refusal::RequestInvalid { reason }.into());
-        }
-        (open, false) => {
-            let request = prepare(library, config, workshop, choice, &style, on_update).await?;
-            let job = enqueue(library, &style, open.map(|(job, _, from)| (job, from)), &request).await?;
-            (job, request, JobStatus::Queued)
-        }
+    if open.is_some() && !choice.restart {
+        let reason = format!(
+            "the training of “{}” is paused: go on with --resume, or start again with --restart",
+            style.name
+        );
+        return Err(Refusal::RequestInvalid { reason }.into());
+    }
+    let request = prepare(library, config, workshop, choice, &style, on_update).await?;
+    enqueue(library, &style, open, &request).await
+}
+
+/// The paused training of a style, `queued` again.
+async fn requeue(library: &Library, style: &str) -> Result<JobId, Error> {
+    let style = styles::find(library, style).await?;
+    let Some((job, from)) = open_job(library, style.id).await? else {
+        return Err(Refusal::NothingToResume { style: style.name }.into());
     };
+    if from == JobStatus::Paused {
+        let mut connection = library.pool().acquire().await?;
+        jobs::advance(&mut connection, job, from, JobStatus::Queued, None).await?;
+    }
+    Ok(job)
+}
+
+/// Does a training that is `queued`, from its checkpoint if it was begun before.
+///
+/// # Errors
+/// [`Refusal::JobEnded`] when it is not `queued` any more, and what [`train`] meets on its way.
+pub async fn run_job(
+    library: &Library,
+    workshop: &mut Workshop,
+    job: JobId,
+    wish: &mut watch::Receiver<Wish>,
+    on_update: &mut (dyn FnMut(Update) + Send),
+) -> Result<Ended, Error> {
+    let number = job.get();
+    let row = sqlx::query!(
+        r#"SELECT style_id AS "style!: i64", request, attempts AS "attempts: u32" FROM jobs WHERE id = $1 AND kind = 'train'"#,
+        number,
+    )
+    .fetch_optional(library.pool())
+    .await?
+    .ok_or(Refusal::JobUnknown { job: number })?;
+    let style = styles::show(library, jobs::id(row.style)?).await?;
+    let request: Request = serde_json::from_str(&row.request)?;
     let folder = folder_of(library, job);
     fs::create_dir_all(&folder).map_err(Error::file(&folder))?;
-    claim(library, job, from).await?;
-    let train = request.train(&folder, choice.resume);
-    let loss = if choice.resume {
+    claim(library, job).await?;
+    let begun = row.attempts > 0;
+    let loss = if begun {
         LossCurve::of_metric(style.training_metric.as_ref())
     } else {
         LossCurve::default()
@@ -137,7 +193,7 @@ pub async fn train(
         job,
         style: style.id,
         style_name: style.name,
-        train,
+        train: request.train(&folder, begun),
         loss,
     }
     .run(wish, on_update)
@@ -175,10 +231,10 @@ fn check(choice: &Choice) -> Result<(), Refusal> {
 }
 
 /// The style's training that waits or is paused.
-async fn open_job(library: &Library, style: StyleId) -> Result<Option<(JobId, Request, JobStatus)>, Error> {
+async fn open_job(library: &Library, style: StyleId) -> Result<Option<(JobId, JobStatus)>, Error> {
     let style = style.get();
     let row = sqlx::query!(
-        r#"SELECT id AS "id!: i64", request, status
+        r#"SELECT id AS "id!: i64", status
              FROM jobs
             WHERE style_id = $1 AND kind = 'train' AND status IN ('queued','paused')"#,
         style,
@@ -189,7 +245,7 @@ async fn open_job(library: &Library, style: StyleId) -> Result<Option<(JobId, Re
     let status = JobStatus::try_from(row.status.as_str()).map_err(|error| Refusal::Internal {
         reason: error.to_string(),
     })?;
-    Ok(Some((jobs::id(row.id)?, serde_json::from_str(&row.request)?, status)))
+    Ok(Some((jobs::id(row.id)?, status)))
 }
 
 /// Everything that speaks against a training is found before it has a row.
@@ -202,6 +258,31 @@ async fn prepare(
     on_update: &mut (dyn FnMut(Update) + Send),
 ) -> Result<Request, Error> {
     style.require_ready()?;
+    let mut request = assemble(library, config, workshop, choice, style).await?;
+    let preflight = ask(library, workshop, &request).await?;
+    if !preflight.problems.is_empty() {
+        return Err(Refusal::TrainingNotPossible {
+            style: style.name.clone(),
+            problems: preflight.problems,
+        }
+        .into());
+    }
+    if preflight.recompute {
+        request.settings.recompute = Some(true);
+    }
+    on_update(Update::Preflight(preflight));
+    Ok(request)
+}
+
+/// All that a training needs to know, as far as this side knows it.
+async fn assemble(
+    library: &Library,
+    config: &Config,
+    workshop: &mut Workshop,
+    choice: &Choice,
+    style: &Style,
+) -> Result<Request, Error> {
+    check(choice)?;
     let pictures = pictures(library, style.id).await?;
     let valid = u32::try_from(pictures.len()).unwrap_or(u32::MAX);
     let model = models::resolve(library, config, workshop, &style.base_model).await?;
@@ -213,25 +294,35 @@ async fn prepare(
         settings.rank = rank;
         settings.alpha = f64::from(rank);
     }
+    if choice.watched {
+        settings.sample_every = settings.steps.div_ceil(SAMPLINGS).max(1);
+        settings.samples = sample_prompts(&style.name, &pictures);
+    }
     let metadata = metadata(library, style, &model)?;
-    let request = Request {
+    Ok(Request {
+        preset: choice.preset,
         model: model.path,
         trigger: style.name.clone(),
         pictures,
         metadata,
         settings,
-    };
-    preflight(library, workshop, &style.name, request, on_update).await
+    })
 }
 
-/// Asks the worker. A warning is told, a problem refuses.
-async fn preflight(
-    library: &Library,
-    workshop: &mut Workshop,
-    style: &str,
-    mut request: Request,
-    on_update: &mut (dyn FnMut(Update) + Send),
-) -> Result<Request, Error> {
+/// What samples show: the captions of two artworks that came far apart, with seeds that stay the same.
+fn sample_prompts(style: &str, pictures: &[TrainingPicture]) -> Vec<(String, u64)> {
+    let chosen = [pictures.first(), pictures.get(pictures.len() / 2)];
+    let caption = |picture: &TrainingPicture| {
+        let tags = picture.tags.iter().map(String::as_str).filter(|tag| *tag != style);
+        crate::generations::prompt([style], tags)
+    };
+    let mut prompts: Vec<_> = chosen.into_iter().flatten().map(caption).collect();
+    prompts.dedup();
+    prompts.into_iter().zip(1..).collect()
+}
+
+/// Asks the worker what a training needs; a warning is added where artworks have no tags.
+async fn ask(library: &Library, workshop: &mut Workshop, request: &Request) -> Result<Preflight, Error> {
     let folder = library.folder().join("training").join("preflight");
     fs::create_dir_all(&folder).map_err(Error::file(&folder))?;
     let answer = workshop.run(Task::Preflight(request.train(&folder, false))).await;
@@ -245,29 +336,15 @@ async fn preflight(
         }
         Err(error) => return Err(error.refusal(1).into()),
     };
-    let untagged = request
-        .pictures
-        .iter()
-        .filter(|picture| picture.tags.is_empty())
-        .count();
+    let pictures = &request.pictures;
+    let untagged = pictures.iter().filter(|picture| picture.tags.is_empty()).count();
     if untagged > 0 && !preflight.warnings.iter().any(|warning| warning.contains("tag")) {
-        preflight.warnings.push(format!(
-            "{untagged} of {} artworks have no tags",
-            request.pictures.len()
-        ));
+        let all = pictures.len();
+        preflight
+            .warnings
+            .push(format!("{untagged} of {all} artworks have no tags"));
     }
-    if !preflight.problems.is_empty() {
-        return Err(Refusal::TrainingNotPossible {
-            style: style.to_owned(),
-            problems: preflight.problems,
-        }
-        .into());
-    }
-    if preflight.recompute {
-        request.settings.recompute = Some(true);
-    }
-    on_update(Update::Preflight(preflight));
-    Ok(request)
+    Ok(preflight)
 }
 
 async fn pictures(library: &Library, style: StyleId) -> Result<Vec<TrainingPicture>, Error> {
@@ -333,21 +410,22 @@ async fn enqueue(
     Ok(job)
 }
 
-async fn claim(library: &Library, job: JobId, from: JobStatus) -> Result<(), Error> {
-    let mut tx = library.begin().await?;
-    let mut moved = true;
-    if from == JobStatus::Paused {
-        moved = jobs::advance(&mut tx, job, JobStatus::Paused, JobStatus::Queued, None).await?;
-    }
-    if !moved || !jobs::advance(&mut tx, job, JobStatus::Queued, JobStatus::Running, None).await? {
+async fn claim(library: &Library, job: JobId) -> Result<(), Error> {
+    let mut connection = library.pool().acquire().await?;
+    if !jobs::advance(&mut connection, job, JobStatus::Queued, JobStatus::Running, None).await? {
         return Err(Refusal::JobEnded {
             job: job.get(),
             status: "somebody else's".to_owned(),
         }
         .into());
     }
-    tx.commit().await?;
     Ok(())
+}
+
+/// Removes the checkpoints of a training that was given up.
+pub(crate) fn forget(library: &Library, job: JobId) {
+    // What stays behind costs disk space, no more.
+    let _ = fs::remove_dir_all(folder_of(library, job));
 }
 
 /// Puts a LoRA among the library's styles, named after its content: `styles/ab/….safetensors`. Blocks.

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use atelier_contract::{GenerationId, GenerationProgress, GenerationStatus, JobId, JobStatus, Refusal};
-use atelier_worker_protocol::{self as protocol, Generate, LoraUse, Outcome, Phase, Task};
+use atelier_worker_protocol::{self as protocol, Generate, LoraUse, Outcome, Preview, Progress, Task};
 use image::RgbImage;
 use tokio::sync::watch;
 
@@ -17,8 +17,8 @@ use crate::{Error, Library};
 
 /// Shortest time between two writes of progress.
 const PROGRESS_INTERVAL: Duration = Duration::from_secs(1);
-/// Steps between two previews.
-const PREVIEW_EVERY: u32 = 0;
+/// Steps between two previews of a picture that somebody watches.
+const PREVIEW_EVERY: u32 = 2;
 
 /// What [`run_queue`] says on its way.
 #[derive(Debug)]
@@ -27,12 +27,9 @@ pub enum Update {
     /// An order begins; `left_over` when it is from an earlier run.
     Begins { job: JobId, pictures: u32, left_over: bool },
     /// Part of it that is done, and what is going on.
-    Progress {
-        phase: Phase,
-        step: u32,
-        steps: u32,
-        seconds_left: Option<f64>,
-    },
+    Progress(Progress),
+    /// A picture as it forms.
+    Preview(Preview),
     /// A picture is finished.
     Finished(Finished),
     /// The worker failed; the pictures that are missing are tried again.
@@ -59,6 +56,8 @@ pub struct Finished {
 struct Open {
     id: i64,
     seed: u64,
+    /// Whether a worker had it before.
+    begun: bool,
     retries: u32,
 }
 
@@ -73,33 +72,62 @@ pub async fn run_queue(
     wish: &mut watch::Receiver<Wish>,
     on_update: &mut (dyn FnMut(Update) + Send),
 ) -> Result<Option<Refusal>, Error> {
-    let waiting = sqlx::query!(
-        r#"SELECT id AS "id!: i64", request
-             FROM jobs
-            WHERE kind = 'generate' AND status = 'queued'
-            ORDER BY id"#
+    let waiting = sqlx::query_scalar!(
+        r#"SELECT id AS "id!: i64" FROM jobs WHERE kind = 'generate' AND status = 'queued' ORDER BY coalesce(place, id), id"#
     )
     .fetch_all(library.pool())
     .await?;
     let mut failure = None;
-    for row in waiting {
-        let job: JobId = jobs::id(row.id)?;
-        let settings: Settings = serde_json::from_str(&row.request)?;
+    for id in waiting {
+        let job: JobId = jobs::id(id)?;
         let left_over = order != Some(job);
-        let ended = Run {
-            library,
-            workshop,
-            job,
-            settings,
-            wish,
-        }
-        .run(left_over, on_update)
-        .await?;
+        let ended = begin(library, workshop, job, wish, 0)
+            .await?
+            .run(left_over, on_update)
+            .await?;
         if !left_over {
             failure = ended;
         }
     }
     Ok(failure)
+}
+
+/// Makes the pictures of one order that is `queued`, with previews. Gives its first failure. A wish to pause puts what is missing back
+/// into the queue.
+///
+/// # Errors
+/// As [`run_queue`].
+pub async fn run_job(
+    library: &Library,
+    workshop: &mut Workshop,
+    job: JobId,
+    wish: &mut watch::Receiver<Wish>,
+    on_update: &mut (dyn FnMut(Update) + Send),
+) -> Result<Option<Refusal>, Error> {
+    let run = begin(library, workshop, job, wish, PREVIEW_EVERY).await?;
+    run.run(false, on_update).await
+}
+
+async fn begin<'a>(
+    library: &'a Library,
+    workshop: &'a mut Workshop,
+    job: JobId,
+    wish: &'a mut watch::Receiver<Wish>,
+    preview_every: u32,
+) -> Result<Run<'a>, Error> {
+    let number = job.get();
+    let request = sqlx::query_scalar!("SELECT request FROM jobs WHERE id = $1 AND kind = 'generate'", number)
+        .fetch_optional(library.pool())
+        .await?
+        .ok_or(Refusal::JobUnknown { job: number })?;
+    Ok(Run {
+        library,
+        workshop,
+        job,
+        settings: serde_json::from_str(&request)?,
+        wish,
+        preview_every,
+    })
 }
 
 struct Run<'a> {
@@ -108,6 +136,8 @@ struct Run<'a> {
     job: JobId,
     settings: Settings,
     wish: &'a mut watch::Receiver<Wish>,
+    /// Steps between two previews; 0 for none.
+    preview_every: u32,
 }
 
 impl Run<'_> {
@@ -136,16 +166,12 @@ impl Run<'_> {
                 break;
             }
             if *self.wish.borrow() != Wish::Run {
-                cancel_open(self.library, self.job, &Refusal::Cancelled {}).await?;
-                return Ok(Some(Refusal::Cancelled {}));
+                return self.stop().await;
             }
             self.process(&open).await?;
             match self.attempt(&open, on_update).await {
                 Ok(true) => {}
-                Ok(false) => {
-                    cancel_open(self.library, self.job, &Refusal::Cancelled {}).await?;
-                    return Ok(Some(Refusal::Cancelled {}));
-                }
+                Ok(false) => return self.stop().await,
                 Err(Broken::Library(error)) => {
                     cancel_open(self.library, self.job, &error.refusal()).await?;
                     return Err(error);
@@ -195,10 +221,20 @@ impl Run<'_> {
         Ok(first_failure)
     }
 
+    /// Ends as was wished: for good, or with what is missing in the queue again.
+    async fn stop(self) -> Result<Option<Refusal>, Error> {
+        if *self.wish.borrow() == Wish::Pause {
+            jobs::wait_again(self.library, self.job).await?;
+            return Ok(None);
+        }
+        cancel_open(self.library, self.job, &Refusal::Cancelled {}).await?;
+        Ok(Some(Refusal::Cancelled {}))
+    }
+
     async fn open(&self, limit: u32) -> Result<Vec<Open>, Error> {
         let job = self.job.get();
         let rows = sqlx::query!(
-            r#"SELECT id AS "id!: i64", seed AS "seed!: i64", retry_count AS "retry_count!: u32"
+            r#"SELECT id AS "id!: i64", seed AS "seed!: i64", status, retry_count AS "retry_count!: u32"
                  FROM generations
                 WHERE job_id = $1 AND status IN ('queued','retrying')
                 ORDER BY id
@@ -208,21 +244,19 @@ impl Run<'_> {
         )
         .fetch_all(self.library.pool())
         .await?;
-        let open = |id, seed: i64, retries| Open {
-            id,
-            seed: u64::from_ne_bytes(seed.to_ne_bytes()),
-            retries,
-        };
-        Ok(rows
-            .into_iter()
-            .map(|row| open(row.id, row.seed, row.retry_count))
-            .collect())
+        let open = rows.into_iter().map(|row| Open {
+            id: row.id,
+            seed: u64::from_ne_bytes(row.seed.to_ne_bytes()),
+            begun: row.status == GenerationStatus::Retrying.as_str(),
+            retries: row.retry_count,
+        });
+        Ok(open.collect())
     }
 
     async fn process(&self, open: &[Open]) -> Result<(), Error> {
         let mut tx = self.library.begin().await?;
         for row in open {
-            let from = if row.retries > 0 {
+            let from = if row.begun {
                 GenerationStatus::Retrying
             } else {
                 GenerationStatus::Queued
@@ -267,12 +301,7 @@ impl Run<'_> {
                         written = Instant::now();
                         self.write_progress(&progress).await?;
                     }
-                    on_update(Update::Progress {
-                        phase: progress.phase,
-                        step: progress.step,
-                        steps: progress.steps,
-                        seconds_left: progress.seconds_left,
-                    });
+                    on_update(Update::Progress(progress));
                 }
                 Message::Picture(picture) => {
                     let Some(row) = open.get(picture.index as usize) else {
@@ -281,7 +310,7 @@ impl Run<'_> {
                     let finished = self.finish(row, picture.pixels, signed.as_ref()).await?;
                     on_update(Update::Finished(finished));
                 }
-                Message::Preview(_) => {}
+                Message::Preview(preview) => on_update(Update::Preview(preview)),
                 Message::Done(_) => return Ok(true),
                 Message::Stopped => return Ok(false),
             }
@@ -311,7 +340,7 @@ impl Run<'_> {
             steps: self.settings.steps,
             guidance: self.settings.guidance,
             sampler: self.settings.sampler,
-            preview_every: PREVIEW_EVERY,
+            preview_every: self.preview_every,
         }
     }
 
@@ -334,7 +363,7 @@ impl Run<'_> {
         Ok(())
     }
 
-    async fn write_progress(&self, progress: &protocol::Progress) -> Result<(), Error> {
+    async fn write_progress(&self, progress: &Progress) -> Result<(), Error> {
         let progress = GenerationProgress {
             progress_percent: (progress.step * 100)
                 .checked_div(progress.steps)
