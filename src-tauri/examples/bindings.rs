@@ -2,7 +2,7 @@
 
 use specta_typescript::Typescript;
 
-const FILE: &str = "/root/h3/bindings.ts";
+const FILE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../ui/src/lib/bindings.ts");
 
 fn main() -> anyhow::Result<()> {
     Ok(atelier_window::bindings().export(Typescript::default(), FILE)?)

@@ -5,6 +5,7 @@
 mod artworks;
 mod gallery;
 mod generations;
+mod jobs;
 mod models;
 mod samples;
 mod settings;
@@ -48,7 +49,12 @@ pub(crate) fn all() -> Commands<Wry> {
         styles::style_remove,
         styles::style_restore,
         styles::style_show,
+        styles::style_import,
         styles::style_export,
+        styles::style_report,
+        styles::style_plan,
+        styles::style_train,
+        styles::training_show,
         artworks::artwork_import,
         artworks::artwork_list,
         artworks::artwork_crop,
@@ -58,6 +64,9 @@ pub(crate) fn all() -> Commands<Wry> {
         artworks::artwork_tags_set,
         tags::tag_complete,
         tags::tag_check,
+        generations::generation_choices,
+        generations::generation_receipt,
+        generations::generation_place,
         generations::generation_show,
         generations::generation_rate,
         generations::generation_remove,
@@ -65,8 +74,19 @@ pub(crate) fn all() -> Commands<Wry> {
         generations::generation_export,
         generations::generation_copy,
         generations::generation_drag,
+        jobs::job_list,
+        jobs::job_cancel,
+        jobs::job_pause,
+        jobs::job_resume,
+        jobs::job_move,
+        jobs::job_generations,
         gallery::gallery_find,
         gallery::gallery_cards,
+        models::model_list,
+        models::model_download,
+        models::model_download_cancel,
+        models::model_import,
+        models::model_verify,
         models::model_remove,
     ]
 }

@@ -9,11 +9,11 @@ use std::time::Duration;
 
 use atelier_studio::contract::Refusal;
 use atelier_studio::thumbnails::Thumbnails;
-use atelier_studio::{Config, settings};
+use atelier_studio::{Config, Studio, settings};
 use tauri::AppHandle;
 use tokio::sync::OnceCell;
 
-use crate::until::Studio;
+use crate::events;
 
 /// How long the job that runs has for its checkpoint when the window is closed. What is not written then is done again.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(15);
@@ -57,7 +57,11 @@ impl House {
     /// What keeps the library from being opened.
     pub(crate) async fn studio(&self) -> Result<&Studio, Refusal> {
         self.studio
-            .get_or_try_init(|| async { Ok(Studio::open(self.config.clone()).await?) })
+            .get_or_try_init(|| async {
+                let studio = Studio::open(self.config.clone()).await?;
+                events::forward(self.app.clone(), studio.events());
+                Ok(studio)
+            })
             .await
     }
 

@@ -10,7 +10,6 @@ mod handover;
 mod house;
 mod pictures;
 mod signals;
-mod until;
 mod window;
 
 use atelier_studio::{Config, settings};

@@ -7,7 +7,7 @@ mod address;
 
 use atelier_studio::contract::Refusal;
 use atelier_studio::picture::signature;
-use atelier_studio::{Error, samples, thumbnails};
+use atelier_studio::{Error, samples, thumbnails, training};
 use tauri::http::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderValue, X_CONTENT_TYPE_OPTIONS};
 use tauri::http::{Request, Response, StatusCode};
 use tauri::{Manager, UriSchemeContext, UriSchemeResponder, Wry};
@@ -66,7 +66,8 @@ async fn read(house: &House, wanted: &Wanted) -> Result<Vec<u8>, Refusal> {
             let generation = thumbnails::generation(studio.library(), *id).await?;
             house.thumbnails().file(studio.library(), &generation, *side).await?
         }
-        Wanted::Preview { .. } | Wanted::Training { .. } => return Err(Refusal::Cancelled {}),
+        Wanted::Preview { job, index } => return Ok(studio.preview(*job, *index)?),
+        Wanted::Training { job, step, index } => training::sample(studio.library(), *job, *step, *index)?,
         Wanted::Signature => signature::image_path(studio.library())?,
         Wanted::Sample { sample, index } => samples::picture(house.config(), sample, *index)?,
     };

@@ -2,12 +2,42 @@
 
 use std::path::PathBuf;
 
-use atelier_studio::contract::{GenerationId, Refusal};
+use atelier_studio::contract::{GenerationId, JobId, Refusal, StyleId};
 use atelier_studio::gallery::{self, GenerationDetail};
+use atelier_studio::generations::{Choices, GenerationRequest, StyleReceipt, StyleUse};
 use tauri::{AppHandle, State};
 
 use super::Door;
 use crate::handover::{self, Clipboard};
+
+/// What may be chosen with this model, else with the one that these styles were trained on.
+#[tauri::command]
+#[specta::specta]
+pub(crate) async fn generation_choices(
+    house: Door<'_>,
+    model: Option<String>,
+    styles: Vec<StyleId>,
+) -> Result<Choices, Refusal> {
+    Ok(house.studio().await?.choices(model.as_deref(), &styles).await?)
+}
+
+/// How styles fit the model, layer by layer, before anything is made.
+#[tauri::command]
+#[specta::specta]
+pub(crate) async fn generation_receipt(
+    house: Door<'_>,
+    styles: Vec<StyleUse>,
+    model: Option<String>,
+) -> Result<Vec<StyleReceipt>, Refusal> {
+    Ok(house.studio().await?.receipts(&styles, model.as_deref()).await?)
+}
+
+/// Puts an order for pictures into the queue.
+#[tauri::command]
+#[specta::specta]
+pub(crate) async fn generation_place(house: Door<'_>, request: GenerationRequest) -> Result<JobId, Refusal> {
+    Ok(house.studio().await?.generate(&request).await?)
+}
 
 /// All that is known of a picture.
 #[tauri::command]

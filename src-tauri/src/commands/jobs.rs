@@ -1,7 +1,7 @@
 //! Jobs: the queue of the one device.
 
 use atelier_studio::contract::{JobId, Refusal};
-use atelier_studio::gallery::Card;
+use atelier_studio::gallery::{self, Card};
 use atelier_studio::jobs::Job;
 
 use super::Door;

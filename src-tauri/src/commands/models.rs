@@ -1,9 +1,51 @@
 //! Base models: what is installed, what fits, what can be downloaded or taken in.
 
+use std::path::PathBuf;
+
 use atelier_studio::contract::Refusal;
-use atelier_studio::models;
+use atelier_studio::models::{self, InstalledModel, Models};
 
 use super::Door;
+
+/// Models that are installed and models that can be.
+#[tauri::command]
+#[specta::specta]
+pub(crate) async fn model_list(house: Door<'_>) -> Result<Models, Refusal> {
+    Ok(house.studio().await?.models().await?)
+}
+
+/// Starts a download, or goes on with one; `downloadProgressed` and `downloadEnded` tell of it.
+#[tauri::command]
+#[specta::specta]
+pub(crate) async fn model_download(house: Door<'_>, id: String) -> Result<(), Refusal> {
+    Ok(house.studio().await?.download(&id)?)
+}
+
+/// Stops a download. What has arrived stays.
+#[tauri::command]
+#[specta::specta]
+pub(crate) async fn model_download_cancel(house: Door<'_>, id: String) -> Result<(), Refusal> {
+    house.studio().await?.cancel_download(&id);
+    Ok(())
+}
+
+/// Takes in a model's folder or checkpoint file.
+#[tauri::command]
+#[specta::specta]
+pub(crate) async fn model_import(
+    house: Door<'_>,
+    path: PathBuf,
+    id: Option<String>,
+) -> Result<InstalledModel, Refusal> {
+    Ok(house.studio().await?.import_model(&path, id.as_deref()).await?)
+}
+
+/// Reads a model's files again; answers with those that are not what they were.
+#[tauri::command]
+#[specta::specta]
+pub(crate) async fn model_verify(house: Door<'_>, id: String) -> Result<Vec<String>, Refusal> {
+    Ok(house.studio().await?.verify_model(&id).await?)
+}
 
 /// Removes a model that nothing uses.
 #[tauri::command]

@@ -2,9 +2,11 @@
 
 use std::path::PathBuf;
 
-use atelier_studio::contract::{Refusal, StyleId};
-use atelier_studio::styles::exchange::{self, Naming};
+use atelier_studio::artworks::DatasetReport;
+use atelier_studio::contract::{JobId, Refusal, StyleId};
+use atelier_studio::styles::exchange::{self, Naming, Wanted};
 use atelier_studio::styles::{self, Style};
+use atelier_studio::training::{self, TrainRequest, Training, TrainingPlan};
 
 use super::Door;
 
@@ -43,6 +45,19 @@ pub(crate) async fn style_show(house: Door<'_>, id: StyleId) -> Result<Style, Re
     Ok(styles::show(house.studio().await?.library(), id).await?)
 }
 
+/// Takes in a LoRA file as a style, once it fits the model.
+#[tauri::command]
+#[specta::specta]
+pub(crate) async fn style_import(
+    house: Door<'_>,
+    file: PathBuf,
+    name: Option<String>,
+    model: String,
+) -> Result<Style, Refusal> {
+    let wanted = Wanted { file, name, model };
+    Ok(house.studio().await?.import_style(&wanted).await?)
+}
+
 /// Writes a style's LoRA to `path`, with the key names of the program that will read it.
 #[tauri::command]
 #[specta::specta]
@@ -56,4 +71,32 @@ pub(crate) async fn style_export(
     let style = styles::show(library, id).await?;
     exchange::export(library, &style.name, naming, &path).await?;
     Ok(path)
+}
+
+/// What a training would see of a style's artworks.
+#[tauri::command]
+#[specta::specta]
+pub(crate) async fn style_report(house: Door<'_>, id: StyleId) -> Result<DatasetReport, Refusal> {
+    Ok(house.studio().await?.report(id).await?)
+}
+
+/// What a training would need and take, without starting it.
+#[tauri::command]
+#[specta::specta]
+pub(crate) async fn style_plan(house: Door<'_>, request: TrainRequest) -> Result<TrainingPlan, Refusal> {
+    Ok(house.studio().await?.plan(&request).await?)
+}
+
+/// Puts a training into the queue.
+#[tauri::command]
+#[specta::specta]
+pub(crate) async fn style_train(house: Door<'_>, request: TrainRequest) -> Result<JobId, Refusal> {
+    Ok(house.studio().await?.train(&request).await?)
+}
+
+/// The last training of a style, with its losses and samples.
+#[tauri::command]
+#[specta::specta]
+pub(crate) async fn training_show(house: Door<'_>, style: StyleId) -> Result<Option<Training>, Refusal> {
+    Ok(training::show(house.studio().await?.library(), style).await?)
 }
