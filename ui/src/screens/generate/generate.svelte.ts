@@ -89,6 +89,8 @@ export class GenerateState {
     this.draft = { ...request, seed: answer.data.seed, seedLocked: true, count: 1 };
     if (answer.data.styles.some(({ style }) => style === null)) toasts.show(t("generate.from.style-gone"));
     announce(t("generate.from.done"));
+    this.results.stopComparing();
+    void this.results.choose(id);
     await this.check();
     // Samplers are only known by the model's choices.
     this.draft.sampler = this.choices?.samplers.find((known) => known === answer.data.sampler) ?? null;
