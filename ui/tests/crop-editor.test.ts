@@ -51,7 +51,10 @@ test("arrows pull the focused handle by a pixel, by ten with Shift, and never ou
 
 test("the frame moves as a whole and stops at the edge", async () => {
   await show({ crop: { left_px: 100, top_px: 5, width_px: 200, height_px: 200 } });
-  page.getByRole("button", { name: /^Frame/ }).element().focus();
+  page
+    .getByRole("button", { name: /^Frame/ })
+    .element()
+    .focus();
   await userEvent.keyboard("{ArrowLeft}{Shift>}{ArrowUp}{/Shift}");
   expect(editing.box).toEqual({ left_px: 99, top_px: 0, width_px: 200, height_px: 200 });
 });
@@ -90,10 +93,15 @@ test("the pointer pulls a handle", async () => {
   const corner = handle("Top left").element();
   const box = corner.getBoundingClientRect();
   const [x, y] = [box.left + box.width / 2, box.top + box.height / 2];
-  const frame = page.getByRole("button", { name: /^Frame/ }).element().getBoundingClientRect();
+  const frame = page
+    .getByRole("button", { name: /^Frame/ })
+    .element()
+    .getBoundingClientRect();
   const scale = frame.width / 600;
   const event = (type: string, dx: number, dy: number) =>
-    corner.dispatchEvent(new PointerEvent(type, { bubbles: true, pointerId: 1, button: 0, clientX: x + dx * scale, clientY: y + dy * scale }));
+    corner.dispatchEvent(
+      new PointerEvent(type, { bubbles: true, pointerId: 1, button: 0, clientX: x + dx * scale, clientY: y + dy * scale }),
+    );
   corner.setPointerCapture = () => undefined;
   event("pointerdown", 0, 0);
   event("pointermove", 60, 40);

@@ -13,7 +13,16 @@ const COUNT = 100_000;
 const TASK_MS_MAX = 50;
 const ids = Array.from({ length: COUNT }, (_, place) => COUNT - place);
 
-const card = (id: number): Card => ({ id, width: 128, height: 128, rating: 0, styles: [], created_at: "2026-11-23T00:00:00Z", seed: "1", prompt: `prompt ${id}` });
+const card = (id: number): Card => ({
+  id,
+  width: 128,
+  height: 128,
+  rating: 0,
+  styles: [],
+  created_at: "2026-11-23T00:00:00Z",
+  seed: "1",
+  prompt: `prompt ${id}`,
+});
 
 /** A studio that takes a while, and remembers what it was asked. */
 function slowStudio(delay_ms: number) {

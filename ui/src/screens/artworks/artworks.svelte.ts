@@ -1,7 +1,18 @@
 /** What the Artworks screen knows: the artworks of the chosen style, which of them are selected, and what is done to them. */
 import { createContext } from "svelte";
 import { announce } from "$lib/announce.svelte";
-import { type Artwork, type ArtworkTags, commands, type Crop, type DatasetReport, events, type ImportReport, type Refusal, type Style, type TagEdit } from "$lib/bindings";
+import {
+  type Artwork,
+  type ArtworkTags,
+  commands,
+  type Crop,
+  type DatasetReport,
+  events,
+  type ImportReport,
+  type Refusal,
+  type Style,
+  type TagEdit,
+} from "$lib/bindings";
 import { t } from "$lib/i18n.svelte";
 import type { Selection } from "$lib/selection";
 import { styles } from "$lib/styles.svelte";
@@ -129,14 +140,20 @@ export class ArtworksState {
 
   #arrived(report: ImportReport): void {
     const ids = report.imported.map(({ artwork }) => artwork);
-    const clean = report.refused.length + report.tags_refused.length + report.passed_over.length === 0 && report.imported.every(({ reason }) => !reason);
+    const clean =
+      report.refused.length + report.tags_refused.length + report.passed_over.length === 0 &&
+      report.imported.every(({ reason }) => !reason);
     this.imported = clean ? null : report;
     // What just came is what will be tagged next.
     this.selected = new Set(ids);
     this.active = ids[0] ?? this.active;
     this.filter = "all";
     if (ids.length === 0) return announce(t("artworks.import.arrived", { count: 0 }));
-    undo.push({ label: t("artworks.import.arrived", { count: ids.length }), undo: () => this.#remove(ids), redo: () => this.#restore(ids) });
+    undo.push({
+      label: t("artworks.import.arrived", { count: ids.length }),
+      undo: () => this.#remove(ids),
+      redo: () => this.#restore(ids),
+    });
   }
 
   /** Gives the artworks these common tags, in this order. */
@@ -156,7 +173,10 @@ export class ArtworksState {
     const run = async () => this.#did(Array.isArray(edit) ? await commands.artworkTagsSet(edit) : await commands.artworkTag(ids, edit));
     if (!(await run())) return;
     // The chips show it at once; a toast for every tag would be in the way.
-    undo.push({ label, undo: async () => void (await this.#did(await commands.artworkTagsSet(before))), redo: async () => void (await run()) }, { quiet: true });
+    undo.push(
+      { label, undo: async () => void (await this.#did(await commands.artworkTagsSet(before))), redo: async () => void (await run()) },
+      { quiet: true },
+    );
     announce(label);
   }
 
@@ -174,12 +194,16 @@ export class ArtworksState {
   /** Turns artworks by quarters clockwise. */
   async turn(artworks: readonly Artwork[], by: 1 | -1): Promise<void> {
     const set = async (turns: (artwork: Artwork) => number) => {
-      for (const artwork of artworks) if (!(await this.#did(await commands.artworkCrop(artwork.id, artwork.crop, turns(artwork)), false))) break;
+      for (const artwork of artworks)
+        if (!(await this.#did(await commands.artworkCrop(artwork.id, artwork.crop, turns(artwork)), false))) break;
       await this.#settle();
     };
     const forward = () => set((artwork) => (artwork.quarter_turns + by + 4) % 4);
     await forward();
-    undo.push({ label: t("artworks.turn.changed", { count: artworks.length }), undo: () => set((artwork) => artwork.quarter_turns), redo: forward }, { quiet: true });
+    undo.push(
+      { label: t("artworks.turn.changed", { count: artworks.length }), undo: () => set((artwork) => artwork.quarter_turns), redo: forward },
+      { quiet: true },
+    );
   }
 
   async remove(artworks: readonly Artwork[]): Promise<void> {

@@ -12,7 +12,12 @@ interface Mark {
 /** What an artwork's picture is marked with: why it is left out, and how it is tagged. */
 export function marksOf({ validation_reason: reason, is_valid: valid, tags }: Artwork): Mark[] {
   const marks: Mark[] = [];
-  if (!valid) marks.push({ tone: "bad", icon: "triangle-alert", text: t(reason?.code === "artwork_near_duplicate" ? "artworks.badge.alike" : "artworks.badge.invalid") });
+  if (!valid)
+    marks.push({
+      tone: "bad",
+      icon: "triangle-alert",
+      text: t(reason?.code === "artwork_near_duplicate" ? "artworks.badge.alike" : "artworks.badge.invalid"),
+    });
   if (tags.length === 0) marks.push({ tone: "warning", icon: "tag", text: t("artworks.cell.untagged") });
   else if (valid) marks.push({ tone: "neutral", icon: "tag", text: number(tags.length) });
   return marks;

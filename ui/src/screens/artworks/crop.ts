@@ -50,7 +50,7 @@ export function turnedSize(size: Size, quarterTurns: number): Size {
 /** Where a box of a picture of `size` lies after quarter turns clockwise; negative ones turn back. */
 export function turned(box: Crop, size: Size, quarterTurns: number): Crop {
   let [at, around] = [box, size];
-  for (let turn = 0; turn < (((quarterTurns % 4) + 4) % 4); turn++) {
+  for (let turn = 0; turn < ((quarterTurns % 4) + 4) % 4; turn++) {
     at = { left_px: around.height_px - at.top_px - at.height_px, top_px: at.left_px, width_px: at.height_px, height_px: at.width_px };
     around = turnedSize(around, 1);
   }

@@ -57,6 +57,9 @@ export function filtered(artworks: readonly Artwork[], filter: Filter, pairs: re
 /** The name that a dropped folder gives to a style: `10_Ink & Wash` → `ink wash`; kohya puts repeats in front. */
 export function nameFromPath(path: string): string {
   const last = path.split(/[\\/]/).filter(Boolean).at(-1) ?? "";
-  const words = last.replace(/\.\w{3,4}$/, "").replace(/^\d+_/, "").replace(/[^A-Za-z0-9]+/g, " ");
+  const words = last
+    .replace(/\.\w{3,4}$/, "")
+    .replace(/^\d+_/, "")
+    .replace(/[^A-Za-z0-9]+/g, " ");
   return words.trim().toLowerCase();
 }

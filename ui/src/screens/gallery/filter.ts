@@ -17,7 +17,9 @@ export function emptySearch(): Search {
 
 /** Whether nothing narrows the gallery. */
 export function isEmpty(search: Search): boolean {
-  return search.text.trim() === "" && search.style === null && search.tags.length === 0 && !search.from && !search.to && search.ratingMin === 0;
+  return (
+    search.text.trim() === "" && search.style === null && search.tags.length === 0 && !search.from && !search.to && search.ratingMin === 0
+  );
 }
 
 /** The first moment of a day where the person is, `later` days on; `null` for what is no day. */

@@ -15,7 +15,11 @@ export interface Difference {
 const TELL: Readonly<Record<Told, (picture: GenerationDetail) => string>> = {
   tags: ({ tags }) => tags.join(", "),
   negative: ({ negative }) => negative.join(", "),
-  styles: ({ styles }) => list(styles.map(({ name, strength }) => `${name} ${percent(strength)}`), "unit"),
+  styles: ({ styles }) =>
+    list(
+      styles.map(({ name, strength }) => `${name} ${percent(strength)}`),
+      "unit",
+    ),
   seed: ({ seed }) => seed,
   aspect: ({ aspect }) => aspect,
   steps: ({ steps }) => number(steps),

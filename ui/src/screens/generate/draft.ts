@@ -102,4 +102,9 @@ function list<Item>(value: unknown, is: (item: unknown) => item is Item): Item[]
 const isText = (value: unknown): value is string => typeof value === "string";
 const isNumber = (value: unknown): value is number => typeof value === "number";
 const isUse = (value: unknown): value is StyleUse =>
-  typeof value === "object" && value !== null && "style" in value && isNumber(value.style) && "strength" in value && isNumber(value.strength);
+  typeof value === "object" &&
+  value !== null &&
+  "style" in value &&
+  isNumber(value.style) &&
+  "strength" in value &&
+  isNumber(value.strength);

@@ -102,7 +102,10 @@ export class GenerateState {
     const { styles: uses, model } = requestOf(this.draft);
     this.receipts = uses.length === 0 ? [] : null;
     const [choices, receipts] = await Promise.all([
-      commands.generationChoices(model, uses.map(({ style }) => style)),
+      commands.generationChoices(
+        model,
+        uses.map(({ style }) => style),
+      ),
       uses.length === 0 ? null : commands.generationReceipt(uses, model),
     ]);
     if (turn !== this.#turn) return;

@@ -20,6 +20,10 @@ export function sheetOf(samples: readonly TrainingSample[]): SampleSheet {
   const rows = [...prompts].sort(([a], [b]) => a - b);
   return {
     steps,
-    rows: rows.map(([index, prompt]) => ({ index, prompt, steps: new Set(samples.filter((sample) => sample.index === index).map(({ step }) => step)) })),
+    rows: rows.map(([index, prompt]) => ({
+      index,
+      prompt,
+      steps: new Set(samples.filter((sample) => sample.index === index).map(({ step }) => step)),
+    })),
   };
 }

@@ -1,6 +1,17 @@
 /** What the Train screen knows: what is to be trained, what it would take, and the training that runs or ran last. */
 import { createContext } from "svelte";
-import { type Artwork, commands, events, type Job, type JobStatus, type Preset, type Refusal, type TrainRequest, type Training, type TrainingPlan } from "$lib/bindings";
+import {
+  type Artwork,
+  commands,
+  events,
+  type Job,
+  type JobStatus,
+  type Preset,
+  type Refusal,
+  type TrainRequest,
+  type Training,
+  type TrainingPlan,
+} from "$lib/bindings";
 import { jobs } from "$lib/jobs.svelte";
 import type { Point } from "$lib/line-chart";
 import { styles } from "$lib/styles.svelte";
