@@ -16,6 +16,14 @@ interface Place {
   readonly y: number;
 }
 
+/**
+ * Pixels of the page in one of the shell's. The shell counts in pixels of the screen on Windows, elsewhere in those of the
+ * desktop (whatever its types say), and the page may be zoomed.
+ */
+function pagePixels(): number {
+  return navigator.userAgent.includes("Windows") ? 1 / devicePixelRatio : innerWidth / (outerWidth || innerWidth);
+}
+
 class Drops {
   /** The target that files are being held over. */
   over = $state.raw<DropTarget | null>(null);
@@ -53,9 +61,9 @@ class Drops {
     });
   }
 
-  /** The shell counts in pixels of the screen, the page in its own. */
   #under({ x, y }: Place): DropTarget | null {
-    const element = document.elementFromPoint(x / devicePixelRatio, y / devicePixelRatio);
+    const scale = pagePixels();
+    const element = document.elementFromPoint(x * scale, y * scale);
     const holding = [...this.#targets].filter((target) => element && target.element.contains(element));
     return holding.find((target) => !holding.some((other) => other !== target && target.element.contains(other.element))) ?? null;
   }
