@@ -21,6 +21,8 @@ pub use sweep::{REMOVED_KEPT, sweep};
 
 /// Most cards of one question: more than a screen shows.
 pub const CARDS_MAX: usize = 500;
+/// Most words of one search; the others are passed over.
+const WORDS_MAX: usize = 32;
 /// The best rating; 0 is none.
 pub const RATING_MAX: u8 = 5;
 
@@ -140,6 +142,7 @@ fn words(text: &str) -> Option<String> {
     let words: Vec<_> = text
         .split(|c: char| !c.is_alphanumeric())
         .filter(|word| !word.is_empty())
+        .take(WORDS_MAX)
         .map(|word| format!("\"{word}\"*"))
         .collect();
     (!words.is_empty()).then(|| words.join(" "))

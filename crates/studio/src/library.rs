@@ -4,6 +4,7 @@
 //! library.db      the tables of migrations/library
 //! library.lock    held by the one program that writes; its content says whether that program ended by itself
 //! images/ab/…     pictures, named after their SHA-256
+//! thumbnails/ab/… small versions of them, made when they are asked for
 //! ```
 //!
 //! Files first, rows second: a picture is whole and on the disk before a row names it, so that a kill leaves at most a file

@@ -7,6 +7,7 @@ use atelier_studio::gallery::{self, GalleryFilter};
 use atelier_studio::inspect::inspect;
 use atelier_studio::picture::signature::{self, Corner, SignatureFacts};
 use atelier_studio::styles;
+use atelier_studio::thumbnails::{self, Side, Thumbnails};
 use chrono::{TimeDelta, Utc};
 use image::{Rgba, RgbaImage};
 use sqlx::SqlitePool;
@@ -193,6 +194,11 @@ async fn a_removed_picture_comes_back_with_its_rating_until_it_is_swept() {
     gallery::restore(&desk.library, &[id]).await.unwrap();
     assert_eq!(gallery::cards(&desk.library, &[id]).await.unwrap()[0].rating, 5);
 
+    let shown = thumbnails::generation(&desk.library, id).await.unwrap();
+    let small = Thumbnails::default()
+        .file(&desk.library, &shown, Some(Side::Small))
+        .await;
+    let small = small.unwrap();
     gallery::remove(&desk.library, &[id]).await.unwrap();
     assert_eq!(
         gallery::sweep(&desk.library, Utc::now() + TimeDelta::days(31))
@@ -200,7 +206,7 @@ async fn a_removed_picture_comes_back_with_its_rating_until_it_is_swept() {
             .unwrap(),
         1
     );
-    assert!(!path.exists());
+    assert!(!path.exists() && !small.exists());
     let gone = gallery::restore(&desk.library, &[id]).await.unwrap_err();
     assert!(matches!(gone.refusal(), Refusal::GenerationUnknown { .. }));
     assert_eq!(found(&desk, text("fox")).await, []);
