@@ -93,3 +93,12 @@ test("emptiness says what belongs here", async () => {
   await expect.element(page.getByRole("heading", { name: "No artworks yet" })).toBeVisible();
   await expectAccessible();
 });
+
+test("a small picture fills the view, and can be seen as small as it is", async () => {
+  const small = picture("teal").replaceAll("800", "96");
+  await render(PictureView, { src: small, alt: "A small teal square", class: "h-96 w-96" });
+  await expect.element(page.getByText("400%")).toBeVisible();
+  await userEvent.keyboard("{Tab}1");
+  await expect.element(page.getByText("100%")).toBeVisible();
+  await expect.element(page.getByRole("button", { name: "Zoom out" })).toBeDisabled();
+});
