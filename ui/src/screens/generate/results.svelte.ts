@@ -41,6 +41,8 @@ export class Results {
   #previews = $state.raw<ReadonlyMap<string, number>>(new Map());
   /** Pictures that are made again with one change: job → original. */
   #variations = new Map<number, number>();
+  /** One of them is there and is shown beside its original with the next look at the library. */
+  #arrived: { original: number; made: number } | null = null;
   #timer: ReturnType<typeof setTimeout> | undefined;
 
   constructor() {
@@ -104,6 +106,11 @@ export class Results {
     this.refusal = answer.status === "error" ? answer.error : null;
     if (answer.status === "error") return;
     this.cards = answer.data;
+    if (this.#arrived) {
+      this.#chosen = this.#arrived.original;
+      this.#other = this.#arrived.made;
+      this.#arrived = null;
+    }
     await this.#describe();
   }
 
@@ -173,12 +180,9 @@ export class Results {
 
   #finished(job: number, id: number): void {
     const original = this.#variations.get(job);
-    this.#soon(() => {
-      if (original === undefined) return;
-      this.#variations.delete(job);
-      this.#chosen = original;
-      void this.compare(id);
-    });
+    this.#variations.delete(job);
+    if (original !== undefined) this.#arrived = { original, made: id };
+    this.#soon();
   }
 
   #ended({ id }: Job): void {
@@ -188,9 +192,9 @@ export class Results {
     this.retries = rest;
   }
 
-  #soon(then?: () => void): void {
+  #soon(): void {
     clearTimeout(this.#timer);
-    this.#timer = setTimeout(() => void this.load().then(then), SETTLE_MS);
+    this.#timer = setTimeout(() => void this.load(), SETTLE_MS);
   }
 
   async #describe(): Promise<void> {
