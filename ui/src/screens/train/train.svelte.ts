@@ -84,6 +84,14 @@ export class TrainState {
     return [...known, ...this.#fresh.filter(([step]) => step > last)];
   }
 
+  /** How far the training is in its own steps, also while it reads artworks or paints samples, which the job counts by themselves. */
+  get reached(): { step: number; steps: number } | null {
+    const { job, training } = this;
+    if (job?.phase === "training" && job.steps > 0) return { step: job.step, steps: job.steps };
+    if (!training || training.steps === 0) return null;
+    return { step: Math.max(training.step, this.losses.at(-1)?.[0] ?? 0), steps: training.steps };
+  }
+
   async open(style: number): Promise<void> {
     if (style !== this.#style) {
       this.#style = style;
