@@ -10,7 +10,7 @@ use tokio::sync::watch;
 
 use super::{Settings, cancel_open, sampler_name};
 use crate::jobs;
-use crate::picture::provenance::{Provenance, SignatureFacts};
+use crate::picture::provenance::Provenance;
 use crate::picture::{self, Signature, signature};
 use crate::worker::{Broken, Message, Wish, Workshop};
 use crate::{Error, Library};
@@ -452,12 +452,7 @@ impl Run<'_> {
             guidance: settings.guidance,
             model: settings.model.clone(),
             styles: settings.styles.clone(),
-            signature: signed.map(|signature| SignatureFacts {
-                sha256: signature.sha256.clone(),
-                corner: signature.placement.corner,
-                width: signature.placement.width,
-                opacity: signature.placement.opacity,
-            }),
+            signature: signed.map(Signature::facts),
             pixels_sha256: String::new(),
         }
     }
