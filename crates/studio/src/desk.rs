@@ -7,6 +7,7 @@ mod event;
 mod teller;
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use atelier_contract::{JobId, JobKind, JobStatus, Refusal};
 use tokio::sync::{Notify, watch};
@@ -17,6 +18,9 @@ use crate::{Error, generations, jobs, training};
 
 pub use event::{Event, LibraryPart};
 pub(crate) use teller::Teller;
+
+/// How long the desk waits when the library cannot be written.
+const LOOK_AGAIN: Duration = Duration::from_secs(5);
 
 /// The desk's handle.
 pub(crate) struct Desk {
@@ -35,6 +39,8 @@ struct State {
     closing: bool,
     /// The job that runs, and how to tell it what is wished.
     running: Option<(JobId, watch::Sender<Wish>)>,
+    /// The job that was stopped because the studio closes.
+    stopped: Option<JobId>,
 }
 
 impl Desk {
@@ -89,9 +95,12 @@ impl Desk {
         {
             let mut state = self.shared.state();
             state.closing = true;
-            if let Some((_, wish)) = &state.running {
-                wish.send_if_modified(|wish| std::mem::replace(wish, Wish::Pause) == Wish::Run);
-            }
+            // What the person wished before stands.
+            let stop = |wish: &mut Wish| *wish == Wish::Run && std::mem::replace(wish, Wish::Pause) == Wish::Run;
+            state.stopped = state
+                .running
+                .as_ref()
+                .and_then(|(job, wish)| wish.send_if_modified(stop).then_some(*job));
         }
         self.wake();
         let task = self.task.lock().unwrap_or_else(PoisonError::into_inner).take();
@@ -124,24 +133,30 @@ impl Shared {
 async fn work(shared: Arc<Shared>, mut workshop: Workshop) {
     while !shared.is_closing() {
         match jobs::next(shared.teller.library()).await {
-            Ok(Some((job, kind))) => Box::pin(run(&shared, &mut workshop, job, kind)).await,
-            Ok(None) => shared.wake.notified().await,
-            Err(error) => {
-                tracing::error!("the queue cannot be read: {error:?}");
-                shared.wake.notified().await;
+            Ok(Some((job, kind))) => {
+                if Box::pin(run(&shared, &mut workshop, job, kind)).await {
+                    continue;
+                }
             }
+            Ok(None) => {
+                shared.wake.notified().await;
+                continue;
+            }
+            Err(error) => tracing::error!("the queue cannot be read: {error:?}"),
         }
+        // The disk is full, or gone: not at once again, but without being asked.
+        let _ = tokio::time::timeout(LOOK_AGAIN, shared.wake.notified()).await;
     }
 }
 
-/// Does one job to its end, a pause or a failure, and tells of it.
-async fn run(shared: &Arc<Shared>, workshop: &mut Workshop, job: JobId, kind: JobKind) {
+/// Does one job to its end, a pause or a failure, and tells of it. `false` when not even its end could be written.
+async fn run(shared: &Arc<Shared>, workshop: &mut Workshop, job: JobId, kind: JobKind) -> bool {
     let teller = &shared.teller;
     let (wish, mut wished) = watch::channel(Wish::Run);
     {
         let mut state = shared.state();
         if state.closing {
-            return;
+            return true;
         }
         state.running = Some((job, wish));
     }
@@ -150,14 +165,15 @@ async fn run(shared: &Arc<Shared>, workshop: &mut Workshop, job: JobId, kind: Jo
         JobKind::Generate => generate(teller, workshop, job, &mut wished).await,
     };
     shared.state().running = None;
+    let mut written = true;
     if let Err(error) = ended {
         tracing::warn!("job {job}: {error}");
-        give_up(teller, job, &error.refusal()).await;
+        written = give_up(teller, job, &error.refusal()).await;
     }
-    if kind == JobKind::Train && shared.is_closing() {
-        if let Err(error) = jobs::pause_again(teller.library(), job).await {
-            tracing::warn!("training {job} will not go on by itself: {error}");
-        }
+    if shared.state().stopped == Some(job)
+        && let Err(error) = jobs::pause_again(teller.library(), job).await
+    {
+        tracing::warn!("job {job} will not go on by itself: {error}");
     }
     teller.job_changed(job).await;
     let what = match kind {
@@ -165,10 +181,11 @@ async fn run(shared: &Arc<Shared>, workshop: &mut Workshop, job: JobId, kind: Jo
         JobKind::Generate => LibraryPart::Generations,
     };
     teller.tell(Event::LibraryChanged { what, style: None });
+    written
 }
 
-/// A job that could not even begin must not be taken up again and again.
-async fn give_up(teller: &Teller, job: JobId, refusal: &Refusal) {
+/// A job that could not even begin must not be taken up again and again. `false` when that cannot be written.
+async fn give_up(teller: &Teller, job: JobId, refusal: &Refusal) -> bool {
     let library = teller.library();
     let moved = async {
         let mut connection = library.pool().acquire().await?;
@@ -181,8 +198,12 @@ async fn give_up(teller: &Teller, job: JobId, refusal: &Refusal) {
         )
         .await
     };
-    if let Err(error) = moved.await {
-        tracing::error!("job {job} cannot be given up: {error}");
+    match moved.await {
+        Ok(_) => true,
+        Err(error) => {
+            tracing::error!("job {job} cannot be given up: {error}");
+            false
+        }
     }
 }
 

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use atelier_contract::{JobId, JobStatus, Refusal};
 use atelier_worker_protocol::{Pixels, Preview, Progress};
 use image::codecs::jpeg::JpegEncoder;
-use tokio::sync::broadcast;
+use tokio::sync::{Mutex as AsyncMutex, broadcast};
 
 use super::Event;
 use crate::jobs::{self, Job};
@@ -26,6 +26,8 @@ pub(crate) struct Teller {
     library: Arc<Library>,
     events: broadcast::Sender<Event>,
     memory: Arc<Mutex<Memory>>,
+    /// Held while a row is read and told of, so that nobody hears of an older state after a newer one.
+    telling: Arc<AsyncMutex<()>>,
 }
 
 #[derive(Default)]
@@ -42,6 +44,7 @@ impl Teller {
             library,
             events,
             memory: Arc::default(),
+            telling: Arc::default(),
         }
     }
 
@@ -75,6 +78,7 @@ impl Teller {
 
     /// Tells where a job stands now.
     pub(crate) async fn job_changed(&self, job: JobId) {
+        let _turn = self.telling.lock().await;
         match jobs::show(&self.library, job).await {
             Ok(mut job) => {
                 let mut memory = self.memory();

@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, reason = "tests")]
 
 mod curation;
+mod desk;
 mod downloads;
 mod gallery;
 mod import;

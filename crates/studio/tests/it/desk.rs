@@ -1,0 +1,93 @@
+//! The desk, without a worker: jobs are rows, and each of them comes to an end that says why.
+
+use std::path::Path;
+use std::time::Duration;
+
+use atelier_studio::contract::{AspectRatio, JobStatus, Refusal};
+use atelier_studio::generations::GenerationRequest;
+use atelier_studio::{Config, Event, Studio};
+use tokio::sync::broadcast::Receiver;
+
+/// A studio whose programs are not there.
+async fn studio(folder: &Path) -> Studio {
+    let config = Config {
+        programs: folder.join("nothing"),
+        ..Config::new(Some(folder.join("data")), None, Path::new("atelier"))
+    };
+    Studio::open(config).await.unwrap()
+}
+
+fn castle() -> GenerationRequest {
+    GenerationRequest {
+        styles: Vec::new(),
+        tags: vec!["castle".into()],
+        negative: vec!["night".into(), "rain".into()],
+        aspect: AspectRatio::Square,
+        seed: Some(u64::MAX.to_string()),
+        count: 2,
+        steps: Some(4),
+        guidance: None,
+        sampler: None,
+        model: None,
+    }
+}
+
+/// The first event that `wanted` finds something in.
+async fn wait<T>(events: &mut Receiver<Event>, wanted: impl Fn(Event) -> Option<T>) -> T {
+    let found = async {
+        loop {
+            if let Some(found) = wanted(events.recv().await.unwrap()) {
+                return found;
+            }
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(20), found).await.unwrap()
+}
+
+#[tokio::test]
+async fn a_job_that_no_worker_can_do_ends_and_says_why() {
+    let folder = tempfile::tempdir().unwrap();
+    let studio = studio(folder.path()).await;
+    let mut events = studio.events();
+    let id = studio.generate(&castle()).await.unwrap();
+    let failed = wait(&mut events, |event| match event {
+        Event::JobChanged { job } if job.id == id && job.status == JobStatus::Failed => Some(job),
+        _ => None,
+    })
+    .await;
+    assert!(
+        matches!(failed.failure, Some(Refusal::WorkerMissing { .. })),
+        "{failed:?}"
+    );
+    let listed = studio.jobs().await.unwrap();
+    assert_eq!(listed.len(), 1, "what has ended since the start stays in sight");
+    let asked = listed[0].settings.as_ref().unwrap();
+    assert_eq!(asked.seed.as_deref(), Some(u64::MAX.to_string().as_str()));
+    assert_eq!(asked.negative, ["night", "rain"]);
+    assert!(matches!(
+        studio.cancel(id).await.map_err(Refusal::from),
+        Err(Refusal::JobEnded { .. })
+    ));
+}
+
+#[tokio::test]
+async fn a_closed_studio_begins_nothing_and_the_next_one_goes_on() {
+    let folder = tempfile::tempdir().unwrap();
+    let first = studio(folder.path()).await;
+    first.close().await;
+    let id = first.generate(&castle()).await.unwrap();
+    assert_eq!(first.jobs().await.unwrap()[0].status, JobStatus::Queued);
+    let second = first.generate(&castle()).await.unwrap();
+    first.move_job(second, Some(id)).await.unwrap();
+    let order: Vec<_> = first.jobs().await.unwrap().into_iter().map(|job| job.id).collect();
+    assert_eq!(order, [second, id]);
+    first.cancel(second).await.unwrap();
+    drop(first);
+    let next = studio(folder.path()).await;
+    let mut events = next.events();
+    wait(&mut events, |event| match event {
+        Event::JobChanged { job } if job.id == id && job.status == JobStatus::Failed => Some(()),
+        _ => None,
+    })
+    .await;
+}
