@@ -15,6 +15,7 @@ const STEPS_MAX = 100;
 class Undo {
   #done = $state.raw<Step[]>([]);
   #undone = $state.raw<Step[]>([]);
+  #toasts = new WeakMap<Step, number>();
   #turn: Promise<void> = Promise.resolve();
 
   get canUndo(): boolean {
@@ -30,7 +31,8 @@ class Undo {
     this.#done = [...this.#done, step].slice(-STEPS_MAX);
     this.#undone = [];
     if (options.quiet) return;
-    toasts.show(step.label, { action: { label: t("lib.undo.button"), run: () => void this.#inTurn(() => this.#takeBack(step)) } });
+    const toast = toasts.show(step.label, { action: { label: t("lib.undo.button"), run: () => void this.#inTurn(() => this.#takeBack(step)) } });
+    this.#toasts.set(step, toast);
   }
 
   /** Takes back the last step. */
@@ -52,6 +54,8 @@ class Undo {
   async #takeBack(step: Step | undefined): Promise<void> {
     if (!step || !this.#done.includes(step)) return;
     this.#done = this.#done.filter((other) => other !== step);
+    // Its button has nothing left to do.
+    toasts.dismiss(this.#toasts.get(step) ?? -1);
     await step.undo();
     if (step.redo) this.#undone = [...this.#undone, step];
     toasts.show(t("lib.undo.done", { label: step.label }));
