@@ -1,5 +1,9 @@
 //! What a window manager would do: there is none on a stage.
 
+mod drop;
+
+pub use drop::drop_files;
+
 use x11rb::connection::Connection;
 use x11rb::protocol::xproto::{
     Atom, AtomEnum, ClientMessageEvent, ConnectionExt, EventMask, InputFocus, MapState, Window,
@@ -51,6 +55,16 @@ impl Display {
             (parent != x11rb::NONE).then_some(())?;
             inside = parent;
         }
+    }
+
+    /// The middle of a window, from the display's upper left corner.
+    fn middle_of(&self, window: Window) -> (u16, u16) {
+        let asked = self.connection.get_geometry(window).expect("connected");
+        let size = asked.reply().expect("the window is there");
+        let asked = self.connection.translate_coordinates(window, self.root, 0, 0);
+        let corner = asked.expect("connected").reply().expect("the window is there");
+        let middle = |corner: i16, length: u16| u16::try_from(corner).unwrap_or(0) + length / 2;
+        (middle(corner.dst_x, size.width), middle(corner.dst_y, size.height))
     }
 
     fn is_shown(&self, window: Window) -> bool {
