@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use fantoccini::actions::{InputSource, KeyAction, KeyActions};
 use fantoccini::elements::{Element, ElementRef};
-use fantoccini::key::Key;
+pub use fantoccini::key::Key;
 use fantoccini::{Client, ClientBuilder};
 use hyper_util::client::legacy::connect::HttpConnector;
 use serde_json::{Value, json};
@@ -104,7 +104,8 @@ impl Window {
             .join(below_root)
     }
 
-    /// The one thing with this role and name, as soon as it is there.
+    /// The first thing with this role and name, as soon as it is there; what lies over the rest comes first. `role` may be several, parted by
+    /// `|`; `name` is a regular expression for the whole of it.
     ///
     /// # Panics
     /// When it is not there in time; the message has what was.
@@ -121,6 +122,20 @@ impl Window {
         match found {
             Some(element) => element,
             None => self.fail(&format!("no {role} “{name}” within {deadline:?}")).await,
+        }
+    }
+
+    /// Waits until the screen says `text`, a regular expression.
+    ///
+    /// # Panics
+    /// When it does not in time.
+    pub async fn find_text(&self, deadline: Duration, text: &str) {
+        let script = "return new RegExp(arguments[0], 'u').test(document.body.innerText)";
+        let said = within(deadline, async || {
+            (self.run(script, vec![json!(text)]).await == true).then_some(())
+        });
+        if said.await.is_none() {
+            self.fail(&format!("nothing says “{text}” within {deadline:?}")).await;
         }
     }
 

@@ -1,10 +1,109 @@
-//! The main job: a folder of artworks in, pictures in their style out, and all still there after a restart.
+//! The main job: a folder of artworks in, pictures in their style out, signed, and all still there after a restart.
 
-use atelier_tests::{Stage, Window};
+use std::path::{Path, PathBuf};
+
+use atelier_tests::library::{Contents, assert_whole};
+use atelier_tests::pictures::patchwork;
+use atelier_tests::window::{JOB, Key, SOON};
+use atelier_tests::{Home, Stage, Window, workspace};
+
+use crate::steps::{ARTIST, gallery_has, generate, go, import, train};
+
+/// A folder with the sample artist's artworks and the first of them once more under another name, a little darker.
+fn folder_with_a_double(home: &Home) -> PathBuf {
+    let (samples, folder) = (workspace().join("models/samples").join(ARTIST), home.path(ARTIST));
+    std::fs::create_dir(&folder).expect("made");
+    for file in std::fs::read_dir(samples).expect("the samples are there") {
+        let file = file.expect("a file").path();
+        std::fs::copy(&file, folder.join(file.file_name().expect("a name"))).expect("copied");
+    }
+    let first = image::open(folder.join("01-castle.jpg")).expect("a picture");
+    first.brighten(-3).save(folder.join("double.png")).expect("written");
+    folder
+}
+
+/// A signature as people upload it.
+fn signature(home: &Home) -> PathBuf {
+    let file = home.path("signature.png");
+    patchwork(1).save(&file).expect("written");
+    file
+}
+
+/// The exported files, each of which tells its style and that nobody changed it since.
+fn assert_exported(home: &Home, folder: &Path, count: usize) {
+    let files = std::fs::read_dir(folder).expect("the folder is made");
+    let files: Vec<_> = files.map(|file| file.expect("a file").path()).collect();
+    assert_eq!(files.len(), count, "{files:?}");
+    for file in files {
+        let file = file.to_str().expect("a plain path");
+        let told = home.run_with(["inspect", file, "--json"]).ok().json();
+        assert_eq!(told["pixels_intact"], true, "{told}");
+        assert!(told.to_string().contains(ARTIST), "{told}");
+    }
+}
 
 #[tokio::test]
-async fn the_window_opens_and_closes() {
+async fn artworks_become_pictures_by_mouse() {
     let stage = Stage::new();
     let window = Window::open(&stage).await;
+    go(&window, "artworks").await;
+    window.click("button", "New style").await;
+    window.fill("textbox", "Name", ARTIST).await;
+    window.click("button", "Create style").await;
+    window.find("combobox|button", ".*neon-night.*").await;
+    import(&window, &folder_with_a_double(&stage.home)).await;
+    // One artwork is there twice: the double goes.
+    window.click("button", "Not valid.*").await;
+    window.click("option", ".*double.*").await;
+    window.click("button", "Remove it").await;
+    window.find("heading", "Every artwork is valid").await;
+    window.click("button", "All.*").await;
+    // Tags for all of them at once.
+    window.click("option", ".*castle.*").await;
+    window.press(&[Key::Control.into(), 'a']).await;
+    window.fill("combobox", "Tags of all 16", "glow").await;
+    window.press(&[Key::Enter.into()]).await;
+    window.find("option", "glow, .*").await;
+    train(&window, "Quick").await;
+    window.photograph("job-train").await;
+    window.find_within(JOB, "link|button", "Use it in Generate").await;
+    window.photograph("job-trained").await;
+    window.click("link|button", "Use it in Generate").await;
+    generate(&window, 4).await;
+    gallery_has(&window, 4).await;
+    window.photograph("job-gallery").await;
+    let folder = stage.home.path("exported");
+    go(&window, "settings").await;
+    window
+        .fill(
+            "textbox",
+            "Picture of your signature",
+            signature(&stage.home).to_str().expect("a plain path"),
+        )
+        .await;
+    window.press(&[Key::Enter.into()]).await;
+    window.find("img", "Your signature").await;
+    go(&window, "gallery").await;
+    window.click("option", ".+").await;
+    window.press(&[Key::Control.into(), 'a']).await;
+    window.click("button", "Export").await;
+    window.find("dialog", "Export 4 pictures").await;
+    window
+        .fill("textbox", "Folder", folder.to_str().expect("a plain path"))
+        .await;
+    window.click("button", "Export").await;
+    window.find_text(SOON, "4 pictures are in .*").await;
+    assert_exported(&stage.home, &folder, 4);
     window.close(&stage).await;
+    let window = Window::open(&stage).await;
+    gallery_has(&window, 4).await;
+    go(&window, "artworks").await;
+    assert_eq!(window.look("option", ".*\\.jpg.*").await.len(), 16);
+    window.close(&stage).await;
+    assert_whole(&stage.home.data()).await;
+    let contents = Contents::open(&stage.home.data()).await;
+    assert_eq!(
+        contents.column("SELECT training_status FROM styles").await,
+        ["completed"]
+    );
 }

@@ -140,7 +140,8 @@ async fn words_that_became_page_run_nothing() {
     let inline = "const script = document.createElement('script'); script.textContent = 'window.ran = true'; document.head.append(script);
         const image = document.createElement('img'); image.setAttribute('onerror', 'window.ran = true'); image.src = 'data:,';
         document.body.append(image);
-        return new Promise((done) => setTimeout(() => done(window.ran ?? false), 500))";
-    assert_eq!(window.run(inline, Vec::new()).await, json!(false));
+        setTimeout(() => arguments[arguments.length - 1](window.ran ?? false), 500)";
+    let ran = window.client().execute_async(inline, Vec::new()).await;
+    assert_eq!(ran.expect("the page answers"), json!(false));
     window.close(&stage).await;
 }

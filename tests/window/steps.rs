@@ -2,11 +2,12 @@
 
 use std::path::Path;
 
+use atelier_tests::window::{JOB, Key};
 use atelier_tests::{Home, Window, Words, workspace};
 
 /// In the order of the navigation.
 pub(crate) const SCREENS: [&str; 7] = [
-    "Artworks", "Train", "Generate", "Gallery", "Welcome", "Models", "Settings",
+    "artworks", "train", "generate", "gallery", "welcome", "models", "settings",
 ];
 /// The sample artist whose look is learnt fastest.
 pub(crate) const ARTIST: &str = "neon-night";
@@ -16,7 +17,7 @@ pub(crate) async fn go(window: &Window, screen: &str) {
     window
         .run("location.hash = `#/${arguments[0]}`", vec![screen.into()])
         .await;
-    window.find("heading", ".*").await;
+    window.settle().await;
 }
 
 /// Chooses a language and a theme in the settings.
@@ -27,9 +28,6 @@ pub(crate) async fn look_like(window: &Window, language: &str, theme: &str) {
         _ => "English",
     };
     window.click("radio", name).await;
-    window
-        .find("radio", Words::of(language).say(&format!("settings.theme.{theme}")))
-        .await;
     window
         .click("radio", Words::of(language).say(&format!("settings.theme.{theme}")))
         .await;
@@ -47,23 +45,40 @@ pub(crate) fn library_of_an_artist(home: &Home) {
 pub(crate) async fn import(window: &Window, folder: &Path) {
     go(window, "artworks").await;
     window
-        .fill("textbox", "Folder.*", folder.to_str().expect("a plain path"))
+        .fill(
+            "textbox",
+            "Folder or file to add",
+            folder.to_str().expect("a plain path"),
+        )
         .await;
-    window.press(&[fantoccini::key::Key::Enter.into()]).await;
+    window.press(&[Key::Enter.into()]).await;
 }
 
-/// Starts a quick training of the style that is chosen.
-pub(crate) async fn train(window: &Window) {
+/// Starts a training of the style that is chosen.
+pub(crate) async fn train(window: &Window, preset: &str) {
     go(window, "train").await;
-    window.click("radio", "Quick").await;
+    window.click("radio", preset).await;
     window.click("button", "Train").await;
+    window.find("progressbar", "Training").await;
 }
 
 /// Asks for `count` pictures of a house.
 pub(crate) async fn generate(window: &Window, count: u32) {
     go(window, "generate").await;
     window.fill("spinbutton", "Pictures", &count.to_string()).await;
-    window.fill("combobox", "Tags", "house").await;
-    window.press(&[fantoccini::key::Key::Enter.into()]).await;
+    if window.look("option", "house, 1 of .*").await.is_empty() {
+        window.fill("combobox", "Tags", "house").await;
+        window.press(&[Key::Enter.into()]).await;
+    }
     window.click("button", "Generate").await;
+}
+
+/// Waits until the gallery shows `count` pictures.
+pub(crate) async fn gallery_has(window: &Window, count: u32) {
+    go(window, "gallery").await;
+    let found = match count {
+        1 => "1 picture".to_owned(),
+        _ => format!("{count} pictures"),
+    };
+    window.find_text(JOB, &found).await;
 }

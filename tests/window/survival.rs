@@ -9,7 +9,7 @@ use atelier_tests::processes::kill;
 use atelier_tests::window::{JOB, SOON, within};
 use atelier_tests::{Stage, Window, display};
 
-use crate::steps::{generate, go, import, library_of_an_artist, train};
+use crate::steps::{gallery_has, generate, go, import, library_of_an_artist, train};
 
 const COMPLETED: &str = "SELECT count(*) FROM generations WHERE status = 'completed'";
 const TRAINED: &str = "SELECT count(*) FROM styles WHERE training_status = 'completed'";
@@ -29,8 +29,7 @@ async fn a_killed_worker_is_told_of_and_replaced() {
     generate(&window, 2).await;
     kill(window.worker().await, "KILL");
     comes_to(&stage, COMPLETED, 2).await;
-    train(&window).await;
-    window.find("progressbar", ".*").await;
+    train(&window, "Quick").await;
     kill(window.worker().await, "KILL");
     comes_to(&stage, TRAINED, 1).await;
     window.close(&stage).await;
@@ -47,7 +46,7 @@ async fn work_goes_on_after_the_next_start() {
     window.close(&stage).await;
     let window = Window::open(&stage).await;
     comes_to(&stage, COMPLETED, 3).await;
-    train(&window).await;
+    train(&window, "Quick").await;
     window.worker().await;
     window.kill();
     let window = Window::open(&stage).await;
@@ -63,11 +62,11 @@ async fn a_full_disk_is_said_and_work_goes_on_when_there_is_room() {
     let mut filler = File::create(window.data().join("filler")).expect("made");
     while filler.write_all(&[0; 4096]).is_ok() {}
     generate(&window, 1).await;
-    window.find_within(JOB, "alert", ".*(full|space|room).*").await;
+    window.find_text(JOB, "full").await;
     drop(filler);
     std::fs::remove_file(window.data().join("filler")).expect("removed");
     generate(&window, 1).await;
-    window.find_within(JOB, "option", ".*").await;
+    gallery_has(&window, 1).await;
     assert_whole(&window.data()).await;
     window.kill();
 }
@@ -103,7 +102,7 @@ async fn a_folder_with_rubbish_gives_what_is_good_in_it() {
     let window = Window::open(&stage).await;
     import(&window, &folder).await;
     comes_to(&stage, "SELECT count(*) FROM artworks", 450).await;
-    window.find_within(JOB, "[a-z]+", ".*50.*").await;
+    window.find_text(JOB, "50 were not taken in").await;
     window.close(&stage).await;
     assert_whole(&stage.home.data()).await;
 }
