@@ -31,7 +31,9 @@ class Undo {
     this.#done = [...this.#done, step].slice(-STEPS_MAX);
     this.#undone = [];
     if (options.quiet) return;
-    const toast = toasts.show(step.label, { action: { label: t("lib.undo.button"), run: () => void this.#inTurn(() => this.#takeBack(step)) } });
+    const toast = toasts.show(step.label, {
+      action: { label: t("lib.undo.button"), run: () => void this.#inTurn(() => this.#takeBack(step)) },
+    });
     this.#toasts.set(step, toast);
   }
 

@@ -2,9 +2,9 @@
 import { commands, events, type Card, type GalleryFilter, type GenerationDetail, type Job, type Refusal } from "$lib/bindings";
 import { t } from "$lib/i18n.svelte";
 import { jobs } from "$lib/jobs.svelte";
-import { pictureUrl } from "$lib/pictures";
 import { toasts } from "$lib/toasts.svelte";
 import { undo } from "$lib/undo.svelte";
+import { Underway } from "./underway.svelte";
 
 /** Pictures in the strip; the gallery has all. */
 const STRIP_LEN_MAX = 48;
@@ -12,25 +12,11 @@ const STRIP_LEN_MAX = 48;
 const SETTLE_MS = 150;
 const EVERYTHING: GalleryFilter = { style: null, tags: [], text: "", from: null, to: null, rating_min: null, removed: false };
 
-/** A place in the strip for a picture that is not there yet. */
-export interface Forming {
-  readonly job: number;
-  readonly index: number;
-  /** Its rough picture, once there is one. */
-  readonly src: string | null;
-}
-
-export interface Retry {
-  readonly attempt: number;
-  readonly reason: Refusal;
-}
-
 export class Results {
   /** Newest first; `null` until they were read. */
   cards = $state.raw<Card[] | null>(null);
   refusal = $state.raw<Refusal | null>(null);
-  /** What a job's worker broke at, while that job goes on. */
-  retries = $state.raw<ReadonlyMap<number, Retry>>(new Map());
+  readonly underway = new Underway();
   /** All about the picture on the easel, and about the one it is compared with. */
   detail = $state.raw<GenerationDetail | null>(null);
   otherDetail = $state.raw<GenerationDetail | null>(null);
@@ -38,7 +24,6 @@ export class Results {
   #chosen = $state<number | null>(null);
   #other = $state<number | null>(null);
   #read = $state<number | null>(null);
-  #previews = $state.raw<ReadonlyMap<string, number>>(new Map());
   /** Pictures that are made again with one change: job → original. */
   #variations = new Map<number, number>();
   /** One of them is there and is shown beside its original with the next look at the library. */
@@ -46,31 +31,8 @@ export class Results {
   #timer: ReturnType<typeof setTimeout> | undefined;
 
   constructor() {
-    void events.jobPreviewed.listen(({ payload: { job, index, version } }) => {
-      this.#previews = new Map(this.#previews).set(`${job}/${index}`, version);
-    });
-    void events.jobRetried.listen(({ payload: { job, attempt, reason } }) => {
-      this.retries = new Map(this.retries).set(job, { attempt, reason });
-    });
-    void events.jobChanged.listen(({ payload: { job } }) => job.status !== "running" && this.#ended(job));
     void events.generationFinished.listen(({ payload }) => this.#finished(payload.job, payload.generation));
     void events.libraryChanged.listen(({ payload }) => payload.what === "generations" && this.cards && this.#soon());
-  }
-
-  /** The job whose pictures are forming. */
-  get job(): Job | null {
-    return jobs.running?.kind === "generate" ? jobs.running : null;
-  }
-
-  /** The places of the pictures that the running job still owes. */
-  get forming(): Forming[] {
-    const job = this.job;
-    if (!job) return [];
-    return Array.from({ length: Math.max(0, job.pictures - job.finished) }, (_, place) => {
-      const index = job.finished + place;
-      const version = this.#previews.get(`${job.id}/${index}`);
-      return { job: job.id, index, src: version === undefined ? null : pictureUrl.preview(job.id, index, version) };
-    });
   }
 
   /** The last job, when it failed and nobody has read why. */
@@ -86,7 +48,7 @@ export class Results {
 
   /** Whether the easel shows what is being made. */
   get following(): boolean {
-    return this.#chosen === null && this.job !== null;
+    return this.#chosen === null && this.underway.job !== null;
   }
 
   /** The finished picture on the easel. */
@@ -183,13 +145,6 @@ export class Results {
     this.#variations.delete(job);
     if (original !== undefined) this.#arrived = { original, made: id };
     this.#soon();
-  }
-
-  #ended({ id }: Job): void {
-    if (!this.retries.has(id)) return;
-    const rest = new Map(this.retries);
-    rest.delete(id);
-    this.retries = rest;
   }
 
   #soon(): void {
