@@ -2,6 +2,7 @@
 //!
 //! Knows nothing of the page but what is accessible; every wait has a deadline and ends with what the screen showed instead.
 
+use std::cell::RefCell;
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
@@ -167,20 +168,25 @@ impl Window {
     /// # Panics
     /// When it cannot in time.
     pub async fn click(&self, role: &str, name: &str) {
+        let why = RefCell::new(String::from("it is not there"));
         let clicked = within(SOON, async || {
             let element = self.look(role, name).await.into_iter().next()?;
-            let is_enabled = element.is_enabled().await.ok()?;
-            (is_enabled && self.hand_of(element).await?.click().await.is_ok()).then_some(())
+            if !element.is_enabled().await.ok()? {
+                "it is disabled".clone_into(&mut why.borrow_mut());
+                return None;
+            }
+            let click = self.hand_of(element).await?.click().await;
+            click.inspect_err(|error| *why.borrow_mut() = error.to_string()).ok()
         });
         if clicked.await.is_none() {
-            self.fail(&format!("no {role} “{name}” that can be clicked")).await;
+            let why = why.take();
+            self.fail(&format!("{role} “{name}” cannot be clicked: {why}")).await;
         }
     }
 
-    /// Where a hand would click for this element: an input that is hidden behind its label is clicked there.
+    /// Where a hand would click for this element, in sight: an input that is hidden behind its label is clicked there.
     async fn hand_of(&self, element: Element) -> Option<Element> {
-        let script =
-            "const [it] = arguments; return it.matches('[type=radio], [type=checkbox]') ? (it.labels[0] ?? it) : it";
+        let script = include_str!("window/hand.js");
         let hand = self
             .client
             .execute(script, vec![json!({ ELEMENT: String::from(element.element_id()) })])
