@@ -43,6 +43,7 @@ fn assert_exported(home: &Home, folder: &Path, count: usize) {
 }
 
 #[tokio::test]
+#[ignore = "not yet seen to pass as often as it runs: see tests/README.md"]
 async fn artworks_become_pictures_by_mouse() {
     let stage = Stage::new();
     let window = Window::open(&stage).await;

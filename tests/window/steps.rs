@@ -66,7 +66,7 @@ pub(crate) async fn train(window: &Window, preset: &str) {
 pub(crate) async fn generate(window: &Window, count: u32) {
     go(window, "generate").await;
     window.fill("spinbutton", "Pictures", &count.to_string()).await;
-    if window.look("option", "house, 1 of .*").await.is_empty() {
+    if window.look("button", "house, .* of .*").await.is_empty() {
         window.fill("combobox", "Tags", "house").await;
         window.press(&[Key::Enter.into()]).await;
     }
