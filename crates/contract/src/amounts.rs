@@ -12,6 +12,9 @@ pub enum AmountError {
 
 /// Whole tokens, never negative. `BIGINT` in Postgres, `INTEGER` in SQLite.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "specta", derive(specta::Type))]
+#[cfg_attr(feature = "utoipa", derive(utoipa::ToSchema), schema(minimum = 0))]
+#[cfg_attr(feature = "sqlx", derive(sqlx::Type), sqlx(transparent))]
 #[serde(try_from = "i64", into = "i64")]
 pub struct Tokens(i64);
 

@@ -22,6 +22,8 @@ macro_rules! ids {
         $(#[$doc])*
         #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
         #[cfg_attr(feature = "specta", derive(specta::Type))]
+        #[cfg_attr(feature = "utoipa", derive(utoipa::ToSchema), schema(minimum = 1))]
+        #[cfg_attr(feature = "sqlx", derive(sqlx::Type), sqlx(transparent))]
         #[serde(try_from = "i64", into = "i64")]
         pub struct $name(i64);
 
@@ -74,6 +76,26 @@ ids! {
     GenerationId,
     /// A row of `jobs`.
     JobId,
+    /// A row of `users`.
+    UserId,
+    /// A row of `artists`.
+    ArtistId,
+    /// A row of `transactions`.
+    TransactionId,
+    /// A row of `purchases`.
+    PurchaseId,
+    /// A row of `comments`.
+    CommentId,
+    /// A row of `notifications`.
+    NotificationId,
+    /// A row of `sessions`.
+    SessionId,
+    /// A row of `vouchers`.
+    VoucherId,
+    /// A row of `uploads`.
+    UploadId,
+    /// A row of `withdrawals`.
+    WithdrawalId,
 }
 
 #[cfg(test)]

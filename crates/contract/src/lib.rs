@@ -4,17 +4,42 @@
 //! language. Knows no server, no SQL, no file and no tensor.
 
 mod amounts;
+mod bytes;
+mod generations;
 mod ids;
+mod pages;
 mod progress;
 mod refusals;
 mod statuses;
+mod styles;
 mod tags;
+mod uploads;
 mod words;
 
 pub use amounts::{AmountError, Tokens};
-pub use ids::{ArtworkId, GenerationId, IdError, JobId, StyleId, TagId};
+pub use bytes::{BytesError, OpeningKey, SealKey, Seed, Sha256, hex};
+pub use generations::{
+    ATTEMPTS_MAX, Attempt, AttemptFailure, Commit, FAILURE_CHARS_MAX, GenerationChange, GenerationView, Heartbeat,
+    JOURNAL_PUSH_LEN_MAX, JournalEntry, JournalOutcome, JournalPush, JournalState, MadeGeneration, NewAttempt,
+    NewGeneration, NewVouchers, ReceiptClaims, TicketClaims, TicketState, TicketView, VOUCHERS_PER_PURCHASE_MAX,
+    VoucherClaims, VoucherState, VoucherView, VouchersBought,
+};
+pub use ids::{
+    ArtistId, ArtworkId, CommentId, GenerationId, IdError, JobId, NotificationId, PurchaseId, SessionId, StyleId,
+    TagId, TransactionId, UploadId, UserId, VoucherId, WithdrawalId,
+};
+pub use pages::Page;
 pub use progress::{GenerationProgress, TrainingProgress};
 pub use refusals::Refusal;
-pub use statuses::{AspectRatio, GenerationStatus, JobKind, JobStatus, LicenseType, TrainingStatus, UnknownWord};
+pub use statuses::{
+    AspectRatio, GenerationStatus, JobKind, JobStatus, LicenseType, NotificationType, Role, TargetType,
+    TrainingStatus, UnknownWord,
+};
+pub use styles::{
+    ArtworkChange, ArtworkView, DESCRIPTION_CHARS_MAX, NewArtwork, NewLora, NewStyle, STYLE_ARTWORKS_MAX,
+    STYLE_ARTWORKS_MIN, STYLE_NAME_CHARS_MAX, StyleCard, StyleChange, StylePackage, StyleTerms, StyleVersion,
+    StyleView, StyleWorkshop, TAGS_MAX, TagView, TrainingReport,
+};
 pub use tags::{TAG_CHARS_MAX, Tag, TagError, parse_tags, split_tags};
+pub use uploads::{NewUpload, Upload, UploadPurpose, UploadStatus};
 pub use words::Language;

@@ -3,7 +3,9 @@
 use serde::{Deserialize, Serialize};
 
 /// `styles.training_progress`; absent while a style is not being trained.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "specta", derive(specta::Type))]
+#[cfg_attr(feature = "utoipa", derive(utoipa::ToSchema))]
 pub struct TrainingProgress {
     /// Passes over all artworks that are finished.
     pub current_epoch: u32,
@@ -18,7 +20,9 @@ pub struct TrainingProgress {
 }
 
 /// `generations.generation_progress`; absent while nothing is being made.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "specta", derive(specta::Type))]
+#[cfg_attr(feature = "utoipa", derive(utoipa::ToSchema))]
 pub struct GenerationProgress {
     /// 0 to 100.
     pub progress_percent: u32,

@@ -88,6 +88,46 @@ refusals! {
     /// Nothing that could go on.
     NothingToResume = 38 { style: String },
 
+    // Styles, uploads and tickets on the server.
+    /// The artist has as many styles as they may have.
+    StyleLimitReached = 39 { styles_max: u32 },
+    /// Generations were made with it, so that it stays.
+    StyleInUse = 40 { style: String },
+    /// Taken out of use, flagged, not trained now, or outside its days.
+    StyleUnavailable = 41 { style: String },
+    /// A training cannot go from here to there.
+    TrainingMoveRefused = 42 { style: String, from: String, to: String },
+    /// The bytes are not those declared, or not of the right kind.
+    UploadRefused = 43 { upload: i64, reason: String },
+    /// No such upload that could be used for this.
+    UploadUnknown = 44 { upload: i64 },
+    /// The price is not the one that the person saw.
+    PriceDiffers = 49 { style: String, cost: i64, expected: i64 },
+    /// Taken out of use by an operator.
+    TagBanned = 64 { tag: String },
+    /// Belongs to another device than the caller’s, or the session has none.
+    DeviceElsewhere = 65 {},
+    /// The ticket is in a state that does not allow this step.
+    TicketMoved = 66 { generation: i64, state: String },
+    /// An older attempt speaks.
+    AttemptStale = 67 { generation: i64, fence: u32, newest: u32 },
+    /// Not completed, or without its picture, or it has one already.
+    GenerationNotShowable = 68 { generation: i64 },
+    /// An entry does not follow the newest, or is not what its hash says.
+    JournalBroken = 69 { voucher: i64, head: String },
+
+    // Accounts and balances.
+    /// Another request came under this key before.
+    IdempotencyKeyReused = 3 {},
+    /// Nobody is signed in, or the sign-in ran out.
+    NotSignedIn = 21 {},
+    /// The account is deactivated.
+    AccountInactive = 22 {},
+    /// Only for artists.
+    ArtistOnly = 23 {},
+    /// The balance is lower than the price.
+    NotEnoughTokens = 87 { balance: i64, cost: i64 },
+
     // Choices.
     /// Not one of the samplers.
     SamplerUnknown = 45 { sampler: String, known: Vec<String> },

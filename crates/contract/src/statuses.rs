@@ -2,9 +2,6 @@
 //!
 //! Each enum is the `CHECK` list of its column: the same words, in the same order.
 
-use std::fmt;
-use std::str::FromStr;
-
 use serde::{Deserialize, Serialize};
 
 /// A word that is none of those known.
@@ -22,6 +19,7 @@ macro_rules! words {
         $(#[$doc])*
         #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
         #[cfg_attr(feature = "specta", derive(specta::Type))]
+        #[cfg_attr(feature = "utoipa", derive(utoipa::ToSchema))]
         pub enum $name {
             $($(#[$variant_doc])* #[serde(rename = $word)] $variant),+
         }
@@ -40,31 +38,32 @@ macro_rules! words {
         }
 
         impl TryFrom<&str> for $name {
-            type Error = UnknownWord;
+            type Error = $crate::UnknownWord;
 
-            fn try_from(word: &str) -> Result<Self, UnknownWord> {
+            fn try_from(word: &str) -> Result<Self, $crate::UnknownWord> {
                 match word {
                     $($word => Ok(Self::$variant),)+
-                    _ => Err(UnknownWord { word: word.to_owned(), known: [$($word),+].join(", ") }),
+                    _ => Err($crate::UnknownWord { word: word.to_owned(), known: [$($word),+].join(", ") }),
                 }
             }
         }
 
-        impl FromStr for $name {
-            type Err = UnknownWord;
+        impl std::str::FromStr for $name {
+            type Err = $crate::UnknownWord;
 
-            fn from_str(word: &str) -> Result<Self, UnknownWord> {
+            fn from_str(word: &str) -> Result<Self, $crate::UnknownWord> {
                 Self::try_from(word)
             }
         }
 
-        impl fmt::Display for $name {
-            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        impl std::fmt::Display for $name {
+            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
                 f.pad(self.as_str())
             }
         }
     )+};
 }
+pub(crate) use words;
 
 words! {
     /// `styles.training_status`.
@@ -91,6 +90,44 @@ words! {
         Completed = "completed",
         /// Given up.
         Failed = "failed",
+    }
+
+    /// `users.role`.
+    Role {
+        /// Uses styles.
+        User = "user",
+        /// Makes them as well.
+        Artist = "artist",
+    }
+
+    /// `notifications.type`.
+    NotificationType {
+        /// Somebody follows the recipient.
+        Follow = "follow",
+        /// Somebody likes a generation of theirs.
+        Like = "like",
+        /// Somebody commented on one, or replied.
+        Comment = "comment",
+        /// A generation is there.
+        GenerationComplete = "generation_complete",
+        /// A generation was given up.
+        GenerationFailed = "generation_failed",
+        /// A training ended well.
+        StyleTrainingComplete = "style_training_complete",
+        /// A training ended badly.
+        StyleTrainingFailed = "style_training_failed",
+    }
+
+    /// `notifications.target_type`.
+    TargetType {
+        /// A user.
+        User = "user",
+        /// A style.
+        Style = "style",
+        /// A generation.
+        Generation = "generation",
+        /// A comment.
+        Comment = "comment",
     }
 
     /// `jobs.status`.

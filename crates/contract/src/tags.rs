@@ -37,6 +37,11 @@ pub enum TagError {
 /// A tag: ASCII letters in lower case, digits, single spaces and a few marks, 1 to [`TAG_CHARS_MAX`] characters.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[cfg_attr(feature = "specta", derive(specta::Type))]
+#[cfg_attr(
+    feature = "utoipa",
+    derive(utoipa::ToSchema),
+    schema(min_length = 1, max_length = 100, pattern = "^[A-Za-z0-9 _'.&/+!?:()-]*[A-Za-z0-9][A-Za-z0-9 _'.&/+!?:()-]*$")
+)]
 #[serde(try_from = "String", into = "String")]
 pub struct Tag(String);
 
