@@ -1,0 +1,234 @@
+//! Objects: files that rows name by a key. They lie in a folder, or in a store that speaks S3.
+
+use std::ops::Range;
+use std::path::Path as FilePath;
+use std::sync::Arc;
+use std::time::Duration;
+
+use atelier_contract::Sha256;
+use axum::http::Method;
+use bytes::Bytes;
+use futures_util::{Stream, StreamExt as _};
+use object_store::aws::AmazonS3;
+use object_store::local::LocalFileSystem;
+use object_store::path::Path;
+use object_store::signer::Signer as _;
+use object_store::{GetResult, ObjectStore, ObjectStoreExt as _, PutPayload, WriteMultipart};
+use sha2::Digest as _;
+
+/// Parts of an upload that are on their way to the store at a time.
+const PARTS_MAX: usize = 2;
+
+/// The store.
+#[derive(Debug, Clone)]
+pub struct Objects {
+    store: Arc<dyn ObjectStore>,
+    s3: Option<Arc<AmazonS3>>,
+}
+
+/// What an upload was said to be.
+#[derive(Debug, Clone, Copy)]
+pub struct Declared {
+    /// Its size.
+    pub bytes: u64,
+    /// Its SHA-256.
+    pub sha256: Sha256,
+}
+
+/// Why bytes were not taken.
+#[derive(Debug, thiserror::Error)]
+pub enum PutError {
+    /// More or fewer than declared.
+    #[error("{declared} bytes were declared, {came} came")]
+    Size {
+        /// As it was said.
+        declared: u64,
+        /// At least.
+        came: u64,
+    },
+    /// Other bytes than declared.
+    #[error("the bytes have another SHA-256 than declared")]
+    Hash,
+    /// Nothing was brought.
+    #[error("nothing was brought yet")]
+    Missing,
+    /// The sender broke off.
+    #[error("the body broke off")]
+    Body(#[source] axum::Error),
+    /// The store failed.
+    #[error("the object store failed")]
+    Store(#[source] object_store::Error),
+}
+
+impl Objects {
+    /// Files in `folder`, which is made when it is not there.
+    ///
+    /// # Errors
+    /// When the folder cannot be made.
+    pub fn in_folder(folder: &FilePath) -> anyhow::Result<Self> {
+        std::fs::create_dir_all(folder)?;
+        Ok(Self {
+            store: Arc::new(LocalFileSystem::new_with_prefix(folder)?.with_automatic_cleanup(true)),
+            s3: None,
+        })
+    }
+
+    /// A bucket.
+    #[must_use]
+    pub fn in_s3(s3: AmazonS3) -> Self {
+        let s3 = Arc::new(s3);
+        Self {
+            store: s3.clone(),
+            s3: Some(s3),
+        }
+    }
+
+    /// Takes a body, if it is what was declared; nothing stays of another.
+    ///
+    /// # Errors
+    /// [`PutError`].
+    pub async fn put_quarantined(
+        &self,
+        key: &str,
+        body: impl Stream<Item = Result<Bytes, axum::Error>> + Send,
+        declared: Declared,
+    ) -> Result<(), PutError> {
+        let mut writer = self.writer(key).await.map_err(PutError::Store)?;
+        match copy(&mut writer, body, declared).await {
+            Ok(()) => writer.finish().await.map(drop).map_err(PutError::Store),
+            Err(error) => {
+                if let Err(error) = writer.abort().await {
+                    tracing::warn!(%key, %error, "a part of an upload stays behind");
+                }
+                Err(error)
+            }
+        }
+    }
+
+    /// Looks whether what was brought to the store's own address is what was declared.
+    ///
+    /// # Errors
+    /// [`PutError`].
+    pub async fn check_quarantined(&self, key: &str, declared: Declared) -> Result<(), PutError> {
+        let object = match self.get(key).await {
+            Err(object_store::Error::NotFound { .. }) => return Err(PutError::Missing),
+            other => other.map_err(PutError::Store)?,
+        };
+        if object.meta.size != declared.bytes {
+            return Err(PutError::Size {
+                declared: declared.bytes,
+                came: object.meta.size,
+            });
+        }
+        let mut hash = sha2::Sha256::new();
+        let mut parts = object.into_stream();
+        while let Some(part) = parts.next().await {
+            hash.update(&part.map_err(PutError::Store)?);
+        }
+        same(hash, declared)
+    }
+
+    /// Puts a whole object.
+    ///
+    /// # Errors
+    /// The store's.
+    pub async fn put(&self, key: &str, bytes: Bytes) -> object_store::Result<()> {
+        self.store.put(&Path::from(key), PutPayload::from_bytes(bytes)).await.map(drop)
+    }
+
+    /// Writes an object part by part; it is there when the writer is finished.
+    ///
+    /// # Errors
+    /// The store's.
+    pub async fn writer(&self, key: &str) -> object_store::Result<WriteMultipart> {
+        Ok(WriteMultipart::new(self.store.put_multipart(&Path::from(key)).await?))
+    }
+
+    /// An object, to be read as it comes.
+    ///
+    /// # Errors
+    /// The store's.
+    pub async fn get(&self, key: &str) -> object_store::Result<GetResult> {
+        self.store.get(&Path::from(key)).await
+    }
+
+    /// Part of an object.
+    ///
+    /// # Errors
+    /// The store's.
+    pub async fn range(&self, key: &str, range: Range<u64>) -> object_store::Result<Bytes> {
+        self.store.get_range(&Path::from(key), range).await
+    }
+
+    /// How long an object is.
+    ///
+    /// # Errors
+    /// The store's.
+    pub async fn size(&self, key: &str) -> object_store::Result<u64> {
+        Ok(self.store.head(&Path::from(key)).await?.size)
+    }
+
+    /// Removes an object; one that is not there is removed already.
+    ///
+    /// # Errors
+    /// The store's.
+    pub async fn delete(&self, key: &str) -> object_store::Result<()> {
+        match self.store.delete(&Path::from(key)).await {
+            Err(object_store::Error::NotFound { .. }) => Ok(()),
+            other => other,
+        }
+    }
+
+    /// An address of the store from which an object can be read for a while; none for files.
+    pub async fn presign_get(&self, key: &str, valid: Duration) -> Option<String> {
+        self.presign(Method::GET, key, valid).await
+    }
+
+    /// An address of the store to which an object can be put for a while; none for files.
+    pub async fn presign_put(&self, key: &str, valid: Duration) -> Option<String> {
+        self.presign(Method::PUT, key, valid).await
+    }
+
+    async fn presign(&self, method: Method, key: &str, valid: Duration) -> Option<String> {
+        let address = self.s3.as_ref()?.signed_url(method, &Path::from(key), valid).await;
+        address
+            .inspect_err(|error| tracing::error!(%key, %error, "an address cannot be signed"))
+            .ok()
+            .map(String::from)
+    }
+}
+
+async fn copy(
+    writer: &mut WriteMultipart,
+    body: impl Stream<Item = Result<Bytes, axum::Error>> + Send,
+    declared: Declared,
+) -> Result<(), PutError> {
+    let mut body = std::pin::pin!(body);
+    let mut hash = sha2::Sha256::new();
+    let mut came = 0_u64;
+    while let Some(part) = body.next().await {
+        let part = part.map_err(PutError::Body)?;
+        came += part.len() as u64;
+        if came > declared.bytes {
+            break;
+        }
+        hash.update(&part);
+        writer.wait_for_capacity(PARTS_MAX).await.map_err(PutError::Store)?;
+        writer.put(part);
+    }
+    if came != declared.bytes {
+        return Err(PutError::Size {
+            declared: declared.bytes,
+            came,
+        });
+    }
+    same(hash, declared)
+}
+
+fn same(hash: sha2::Sha256, declared: Declared) -> Result<(), PutError> {
+    if hash.finalize().as_slice() == declared.sha256.as_bytes() {
+        Ok(())
+    } else {
+        Err(PutError::Hash)
+    }
+}
