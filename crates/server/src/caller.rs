@@ -1,0 +1,124 @@
+//! Who calls: an access token that this server signed, and a user who is there and active.
+
+use atelier_contract::{Refusal, Role, SealKey, SessionId, UserId};
+use axum::extract::FromRequestParts;
+use axum::http::header::AUTHORIZATION;
+use axum::http::request::Parts;
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
+
+use crate::app::App;
+use crate::refused::Answer;
+use crate::signer::Signer;
+
+/// The key of a device: X25519, so that things can be sealed to it.
+pub type DeviceKey = SealKey;
+
+/// What an access token says.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct AccessClaims {
+    /// Who.
+    pub user: UserId,
+    /// In which session.
+    pub session: SessionId,
+    /// On which device.
+    pub device: Option<DeviceKey>,
+    /// Until when.
+    pub expires_at: DateTime<Utc>,
+}
+
+const LABEL: &[u8] = b"atelier access\0";
+
+impl AccessClaims {
+    /// As a bearer token.
+    #[must_use]
+    pub fn sign(&self, signer: &Signer) -> String {
+        let json = serde_json::to_vec(self).unwrap_or_default();
+        let signature = signer.sign(&[LABEL, &json].concat());
+        format!("{}.{}", URL_SAFE_NO_PAD.encode(json), URL_SAFE_NO_PAD.encode(signature))
+    }
+
+    fn read(token: &str, signer: &Signer, now: DateTime<Utc>) -> Option<Self> {
+        let (json, signature) = token.split_once('.')?;
+        let json = URL_SAFE_NO_PAD.decode(json).ok()?;
+        let signature = URL_SAFE_NO_PAD.decode(signature).ok()?;
+        if !signer.signed(&[LABEL, &json].concat(), &signature) {
+            return None;
+        }
+        serde_json::from_slice(&json).ok().filter(|claims: &Self| now < claims.expires_at)
+    }
+}
+
+/// Somebody who is signed in and active.
+#[derive(Debug, Clone)]
+pub struct Caller {
+    /// Who.
+    pub user: UserId,
+    /// Whether they make styles.
+    pub is_artist: bool,
+    /// In which session.
+    pub session: SessionId,
+    /// On which device.
+    pub device: Option<DeviceKey>,
+}
+
+/// Somebody, or nobody.
+#[derive(Debug, Clone)]
+pub struct MaybeCaller(pub Option<Caller>);
+
+/// Somebody who makes styles.
+#[derive(Debug, Clone)]
+pub struct ArtistCaller(pub Caller);
+
+impl FromRequestParts<App> for Caller {
+    type Rejection = crate::refused::Refused;
+
+    async fn from_request_parts(parts: &mut Parts, app: &App) -> Answer<Self> {
+        let token = parts
+            .headers
+            .get(AUTHORIZATION)
+            .and_then(|value| value.to_str().ok())
+            .and_then(|value| value.strip_prefix("Bearer "));
+        let claims = token
+            .and_then(|token| AccessClaims::read(token, &app.signer, Utc::now()))
+            .ok_or(Refusal::NotSignedIn {})?;
+        let user = sqlx::query!("SELECT role, is_active FROM users WHERE id = $1", claims.user.get())
+            .fetch_optional(&app.pool)
+            .await?
+            .ok_or(Refusal::NotSignedIn {})?;
+        if !user.is_active {
+            return Err(Refusal::AccountInactive {}.into());
+        }
+        Ok(Self {
+            user: claims.user,
+            is_artist: user.role == Role::Artist.as_str(),
+            session: claims.session,
+            device: claims.device,
+        })
+    }
+}
+
+impl FromRequestParts<App> for MaybeCaller {
+    type Rejection = crate::refused::Refused;
+
+    async fn from_request_parts(parts: &mut Parts, app: &App) -> Answer<Self> {
+        if !parts.headers.contains_key(AUTHORIZATION) {
+            return Ok(Self(None));
+        }
+        Caller::from_request_parts(parts, app).await.map(|caller| Self(Some(caller)))
+    }
+}
+
+impl FromRequestParts<App> for ArtistCaller {
+    type Rejection = crate::refused::Refused;
+
+    async fn from_request_parts(parts: &mut Parts, app: &App) -> Answer<Self> {
+        let caller = Caller::from_request_parts(parts, app).await?;
+        if !caller.is_artist {
+            return Err(Refusal::ArtistOnly {}.into());
+        }
+        Ok(Self(caller))
+    }
+}

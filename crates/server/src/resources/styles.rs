@@ -1,0 +1,439 @@
+//! Styles: begun by an artist, trained on artworks, put up for others on the artist's terms.
+//!
+//! `pending → training → completed | failed`; only a completed one is put up, and a used one is never deleted. Others see a style
+//! while it is put up, in use and not flagged; its artist always does.
+
+mod listing;
+mod package;
+mod terms;
+mod training;
+
+use atelier_contract::{
+    DESCRIPTION_CHARS_MAX, NewStyle, Page, Refusal, STYLE_NAME_CHARS_MAX, Sha256, StyleCard, StyleChange, StyleId,
+    StyleVersion, StyleView, StyleWorkshop, Tag, TrainingProgress, UploadPurpose, UserId,
+};
+use axum::Json;
+use axum::extract::{Path, State};
+use axum::http::StatusCode;
+use axum::response::Response;
+use chrono::{DateTime, NaiveDate, Utc};
+use sqlx::{PgPool, PgTransaction};
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+use crate::app::App;
+use crate::caller::{ArtistCaller, Caller, MaybeCaller};
+use crate::feed::{self, Change};
+use crate::idempotency::{self, IdempotencyKey};
+use crate::refused::{Answer, Refused};
+use crate::resources::{tags, uploads};
+
+pub(crate) use package::{Version, device_of, package};
+
+pub(crate) fn router() -> OpenApiRouter<App> {
+    OpenApiRouter::new()
+        .routes(routes!(listing::list, create))
+        .routes(routes!(listing::mine))
+        .routes(routes!(show, change, remove))
+        .routes(routes!(thumbnail))
+        .routes(routes!(training::report))
+        .routes(routes!(terms::put_up, terms::take_down))
+        .routes(routes!(package::fetch))
+        .routes(routes!(package::lora))
+}
+
+/// Begins a style.
+#[utoipa::path(post, path = "/styles", tag = "styles", request_body = NewStyle,
+    params(("Idempotency-Key" = String, Header)), responses((status = 201, body = StyleView)))]
+async fn create(
+    State(app): State<App>,
+    ArtistCaller(caller): ArtistCaller,
+    key: IdempotencyKey,
+    Json(request): Json<NewStyle>,
+) -> Answer<(StatusCode, Json<StyleView>)> {
+    check_name(&request.name)?;
+    check_description(request.description.as_deref())?;
+    let styles_max = app.config.styles_per_artist_max;
+    let id = idempotency::once(&app, caller.user, &key, "POST /styles", &request, async |tx| {
+        create_in(tx, caller.user, &request, styles_max).await
+    })
+    .await?;
+    Ok((StatusCode::CREATED, Json(view(&app.pool, id, Some(caller.user)).await?)))
+}
+
+async fn create_in(
+    tx: &mut PgTransaction<'_>,
+    artist: UserId,
+    request: &NewStyle,
+    styles_max: u32,
+) -> Answer<StyleId> {
+    // The artist's own row, so that two requests at once do not both find room for one more.
+    sqlx::query_scalar!("SELECT id FROM users WHERE id = $1 FOR NO KEY UPDATE", artist.get())
+        .fetch_one(&mut **tx)
+        .await?;
+    let there = sqlx::query_scalar!(
+        r#"SELECT count(*) AS "there!" FROM styles WHERE artist_id = $1 AND is_active"#,
+        artist.get(),
+    )
+    .fetch_one(&mut **tx)
+    .await?;
+    if there >= i64::from(styles_max) {
+        return Err(Refusal::StyleLimitReached { styles_max }.into());
+    }
+    let id = sqlx::query_scalar!(
+        r#"INSERT INTO styles (artist_id, name, description)
+           VALUES ($1, $2, nullif($3, ''))
+        RETURNING id AS "id: StyleId""#,
+        artist.get(),
+        request.name,
+        request.description,
+    )
+    .fetch_one(&mut **tx)
+    .await
+    .map_err(name_taken(&request.name))?;
+    set_tags(tx, id, &request.tags).await?;
+    feed::append(tx, artist, Change::Style(id)).await?;
+    Ok(id)
+}
+
+/// A style with everything that is told of it.
+#[utoipa::path(get, path = "/styles/{id}", tag = "styles", params(("id" = StyleId, Path)),
+    responses((status = 200, body = StyleView)))]
+async fn show(
+    State(app): State<App>,
+    MaybeCaller(caller): MaybeCaller,
+    Path(id): Path<StyleId>,
+) -> Answer<Json<StyleView>> {
+    // From the primary: an artist reads what was just written.
+    Ok(Json(view(&app.pool, id, caller.map(|caller| caller.user)).await?))
+}
+
+/// Changes what is told of a style.
+#[utoipa::path(patch, path = "/styles/{id}", tag = "styles", params(("id" = StyleId, Path)), request_body = StyleChange,
+    responses((status = 200, body = StyleView)))]
+async fn change(
+    State(app): State<App>,
+    caller: Caller,
+    Path(id): Path<StyleId>,
+    Json(request): Json<StyleChange>,
+) -> Answer<Json<StyleView>> {
+    if let Some(name) = &request.name {
+        check_name(name)?;
+    }
+    check_description(request.description.as_deref())?;
+    let styles_max = app.config.styles_per_artist_max;
+    let mut tx = app.pool.begin().await?;
+    let own = lock_own(&mut tx, caller.user, id).await?;
+    if request.is_active == Some(true) && !own.is_active {
+        let others = sqlx::query_scalar!(
+            r#"SELECT count(*) AS "others!" FROM styles WHERE artist_id = $1 AND is_active"#,
+            caller.user.get(),
+        )
+        .fetch_one(&mut *tx)
+        .await?;
+        if others >= i64::from(styles_max) {
+            return Err(Refusal::StyleLimitReached { styles_max }.into());
+        }
+    }
+    let thumbnail = match request.thumbnail {
+        Some(upload) => Some(uploads::take(&mut tx, upload, caller.user, UploadPurpose::Thumbnail).await?.object_key),
+        None => None,
+    };
+    sqlx::query!(
+        r#"UPDATE styles
+              SET name = coalesce($2, name),
+                  description = CASE WHEN $3::text IS NULL THEN description ELSE nullif($3, '') END,
+                  thumbnail_url = coalesce($4, thumbnail_url),
+                  is_active = coalesce($5, is_active),
+                  updated_at = now()
+            WHERE id = $1"#,
+        id.get(),
+        request.name,
+        request.description,
+        thumbnail,
+        request.is_active,
+    )
+    .execute(&mut *tx)
+    .await
+    .map_err(name_taken(request.name.as_deref().unwrap_or_default()))?;
+    if let Some(tags) = &request.tags {
+        sqlx::query!("DELETE FROM style_tags WHERE style_id = $1", id.get())
+            .execute(&mut *tx)
+            .await?;
+        set_tags(&mut tx, id, tags).await?;
+    }
+    feed::append(&mut tx, caller.user, Change::Style(id)).await?;
+    tx.commit().await?;
+    Ok(Json(view(&app.pool, id, Some(caller.user)).await?))
+}
+
+/// Deletes a style that nobody ever used; its artworks go with it. A used one can only be taken out of use.
+#[utoipa::path(delete, path = "/styles/{id}", tag = "styles", params(("id" = StyleId, Path)), responses((status = 204)))]
+async fn remove(State(app): State<App>, caller: Caller, Path(id): Path<StyleId>) -> Answer<StatusCode> {
+    let mut tx = app.pool.begin().await?;
+    let own = lock_own(&mut tx, caller.user, id).await?;
+    sqlx::query!("DELETE FROM styles WHERE id = $1", id.get())
+        .execute(&mut *tx)
+        .await
+        .map_err(|error| match &error {
+            sqlx::Error::Database(database) if database.is_foreign_key_violation() => {
+                Refused::from(Refusal::StyleInUse { style: own.name })
+            }
+            _ => error.into(),
+        })?;
+    feed::append(&mut tx, caller.user, Change::Style(id)).await?;
+    tx.commit().await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// A style's picture.
+#[utoipa::path(get, path = "/styles/{id}/thumbnail", tag = "styles", params(("id" = StyleId, Path)),
+    responses((status = 200, content_type = "image/png"), (status = 307)))]
+async fn thumbnail(
+    State(app): State<App>,
+    MaybeCaller(caller): MaybeCaller,
+    Path(id): Path<StyleId>,
+) -> Answer<Response> {
+    let viewer = caller.map(|caller| caller.user.get());
+    let key = sqlx::query_scalar!(
+        r#"SELECT thumbnail_url AS "key!"
+             FROM styles
+            WHERE id = $1
+              AND thumbnail_url IS NOT NULL
+              AND (artist_id = $2 OR (published_at IS NOT NULL AND is_active AND NOT is_flagged))"#,
+        id.get(),
+        viewer,
+    )
+    .fetch_optional(&app.reads)
+    .await?
+    .ok_or_else(|| unknown(id))?;
+    uploads::serve(&app, &key).await
+}
+
+/// What a write needs to know of a style that the caller owns; its row is locked.
+pub(crate) struct Own {
+    pub(crate) name: String,
+    pub(crate) training_status: String,
+    pub(crate) is_active: bool,
+    pub(crate) is_flagged: bool,
+}
+
+/// Locks the artist's row, then the style's. `StyleUnknown` when it is somebody else's: who may not see a draft does not learn of it.
+pub(crate) async fn lock_own(tx: &mut PgTransaction<'_>, artist: UserId, id: StyleId) -> Answer<Own> {
+    sqlx::query_scalar!("SELECT id FROM users WHERE id = $1 FOR NO KEY UPDATE", artist.get())
+        .fetch_one(&mut **tx)
+        .await?;
+    sqlx::query_as!(
+        Own,
+        r#"SELECT name, training_status, is_active, is_flagged
+             FROM styles
+            WHERE id = $1 AND artist_id = $2
+              FOR UPDATE"#,
+        id.get(),
+        artist.get(),
+    )
+    .fetch_optional(&mut **tx)
+    .await?
+    .ok_or_else(|| unknown(id))
+}
+
+pub(crate) fn unknown(id: StyleId) -> Refused {
+    Refusal::StyleUnknown { style: id.to_string() }.into()
+}
+
+async fn set_tags(tx: &mut PgTransaction<'_>, style: StyleId, tags: &[Tag]) -> Answer<()> {
+    let ids: Vec<i64> = tags::ids(tx, tags).await?.into_iter().map(i64::from).collect();
+    sqlx::query!(
+        r#"INSERT INTO style_tags (style_id, tag_id, sequence)
+           SELECT $1, tag_id, place
+             FROM unnest($2::bigint[]) WITH ORDINALITY AS given(tag_id, place)"#,
+        style.get(),
+        &ids,
+    )
+    .execute(&mut **tx)
+    .await?;
+    Ok(())
+}
+
+fn check_name(name: &str) -> Result<(), Refusal> {
+    let chars = name.chars().count();
+    if name.trim() != name || chars == 0 || name.chars().any(char::is_control) {
+        return Err(Refusal::RequestInvalid {
+            reason: "a name has no control characters and no space at its ends".to_owned(),
+        });
+    }
+    in_range("name", chars, 1, STYLE_NAME_CHARS_MAX)
+}
+
+pub(crate) fn check_description(description: Option<&str>) -> Result<(), Refusal> {
+    let description = description.unwrap_or_default();
+    if description.contains('\0') {
+        return Err(Refusal::RequestInvalid {
+            reason: "a description has no control characters".to_owned(),
+        });
+    }
+    in_range("description", description.chars().count(), 0, DESCRIPTION_CHARS_MAX)
+}
+
+fn in_range(name: &str, value: usize, min: usize, max: usize) -> Result<(), Refusal> {
+    if (min..=max).contains(&value) {
+        return Ok(());
+    }
+    Err(Refusal::NumberOutOfRange {
+        name: format!("{name}, characters"),
+        value: value.to_string(),
+        min: min.to_string(),
+        max: max.to_string(),
+    })
+}
+
+fn name_taken(name: &str) -> impl FnOnce(sqlx::Error) -> Refused {
+    move |error| match &error {
+        sqlx::Error::Database(database) if database.constraint() == Some("unique_artist_style_name") => {
+            Refusal::StyleNameTaken { style: name.to_owned() }.into()
+        }
+        _ => error.into(),
+    }
+}
+
+/// A style as `viewer` may see it.
+///
+/// # Errors
+/// [`Refusal::StyleUnknown`] when it is not for them.
+pub(crate) async fn view(pool: &PgPool, id: StyleId, viewer: Option<UserId>) -> Answer<StyleView> {
+    let row = sqlx::query!(
+        r#"SELECT styles.description, styles.valid_from, styles.valid_to, styles.created_at, styles.updated_at,
+                  styles.training_status, styles.training_progress, styles.is_active, styles.is_flagged,
+                  coalesce(styles.artist_id = $2, FALSE) AS "own!",
+                  (SELECT count(*) FROM artworks WHERE style_id = styles.id) AS "artworks!",
+                  (SELECT count(*) FROM artworks WHERE style_id = styles.id AND is_valid) AS "artworks_valid!",
+                  newest.number AS "number?", newest.base_model AS "base_model?",
+                  newest.bytes AS "bytes?", newest.sha256 AS "sha256?"
+             FROM styles
+             JOIN users ON users.id = styles.artist_id
+        LEFT JOIN LATERAL (
+                      SELECT number, base_model, bytes, sha256
+                        FROM style_versions
+                       WHERE style_id = styles.id
+                    ORDER BY number DESC
+                       LIMIT 1
+                  ) AS newest ON TRUE
+            WHERE styles.id = $1
+              AND (styles.artist_id = $2
+                   OR (styles.published_at IS NOT NULL AND styles.is_active AND NOT styles.is_flagged AND users.is_active))"#,
+        id.get(),
+        viewer.map(UserId::get),
+    )
+    .fetch_optional(pool)
+    .await?
+    .ok_or_else(|| unknown(id))?;
+    let card = cards(pool, &[id]).await?.pop().ok_or_else(|| unknown(id))?;
+    let version = match (row.number, row.base_model, row.bytes, row.sha256) {
+        (Some(number), Some(base_model), Some(bytes), Some(sha256)) => {
+            Some(version(number, base_model, bytes, &sha256)?)
+        }
+        _ => None,
+    };
+    let workshop = row.own.then(|| StyleWorkshop {
+        training_status: row.training_status.parse().unwrap_or(atelier_contract::TrainingStatus::Failed),
+        training_progress: row.training_progress.and_then(|json| serde_json::from_value::<TrainingProgress>(json).ok()),
+        artworks_valid: u32::try_from(row.artworks_valid).unwrap_or(u32::MAX),
+        artworks: u32::try_from(row.artworks).unwrap_or(u32::MAX),
+        is_active: row.is_active,
+        is_flagged: row.is_flagged,
+    });
+    Ok(StyleView {
+        card,
+        description: row.description,
+        valid_from: row.valid_from,
+        valid_to: row.valid_to,
+        version,
+        workshop,
+        created_at: row.created_at,
+        updated_at: row.updated_at,
+    })
+}
+
+pub(crate) fn version(number: i32, base_model: String, bytes: i64, sha256: &[u8]) -> Answer<StyleVersion> {
+    Ok(StyleVersion {
+        number: column(u32::try_from(number))?,
+        base_model,
+        bytes: column(u64::try_from(bytes))?,
+        sha256: column(Sha256::try_from(sha256))?,
+    })
+}
+
+/// A value that the database's own checks keep in range: anything else is a defect there.
+pub(crate) fn column<T, E: std::error::Error + Send + Sync + 'static>(value: Result<T, E>) -> Answer<T> {
+    value.map_err(|error| sqlx::Error::Decode(Box::new(error)).into())
+}
+
+struct CardRow {
+    id: StyleId,
+    name: String,
+    artist: UserId,
+    artist_name: String,
+    has_thumbnail: bool,
+    updated_at: DateTime<Utc>,
+    generation_cost_tokens: i64,
+    license_type: String,
+    usage_count: i32,
+    published_at: Option<DateTime<Utc>>,
+    tags: Vec<String>,
+}
+
+/// Cards of these styles, in the order of `ids`. Who may see them is for the caller to know.
+pub(crate) async fn cards(pool: &PgPool, ids: &[StyleId]) -> Answer<Vec<StyleCard>> {
+    let ids: Vec<i64> = ids.iter().map(|id| id.get()).collect();
+    let rows = sqlx::query_as!(
+        CardRow,
+        r#"SELECT styles.id AS "id: StyleId", styles.name, styles.artist_id AS "artist: UserId",
+                  coalesce(artists.artist_name, users.username) AS "artist_name!",
+                  styles.thumbnail_url IS NOT NULL AS "has_thumbnail!", styles.updated_at,
+                  styles.generation_cost_tokens, styles.license_type, styles.usage_count, styles.published_at,
+                  ARRAY(SELECT tags.name
+                          FROM style_tags
+                          JOIN tags ON tags.id = style_tags.tag_id
+                         WHERE style_tags.style_id = styles.id
+                      ORDER BY style_tags.sequence) AS "tags!: Vec<String>"
+             FROM unnest($1::bigint[]) WITH ORDINALITY AS wanted(id, place)
+             JOIN styles ON styles.id = wanted.id
+             JOIN users ON users.id = styles.artist_id
+        LEFT JOIN artists ON artists.user_id = users.id
+         ORDER BY wanted.place"#,
+        &ids,
+    )
+    .fetch_all(pool)
+    .await?;
+    rows.into_iter().map(card).collect()
+}
+
+fn card(row: CardRow) -> Answer<StyleCard> {
+    Ok(StyleCard {
+        id: row.id,
+        name: row.name,
+        artist: row.artist,
+        artist_name: row.artist_name,
+        // The time of the last change makes a changed picture another address, for caches.
+        thumbnail_url: row
+            .has_thumbnail
+            .then(|| format!("/styles/{}/thumbnail?v={}", row.id, row.updated_at.timestamp())),
+        generation_cost_tokens: column(row.generation_cost_tokens.try_into())?,
+        license_type: column(row.license_type.parse())?,
+        usage_count: u32::try_from(row.usage_count).unwrap_or(0),
+        published_at: row.published_at,
+        tags: parsed(&row.tags),
+    })
+}
+
+/// Tags as they are stored. One that no longer parses is left out.
+pub(crate) fn parsed(names: &[String]) -> Vec<Tag> {
+    names.iter().filter_map(|name| Tag::parse(name).ok()).collect()
+}
+
+/// Today, where the days of a style's terms are counted: in UTC.
+pub(crate) fn today() -> NaiveDate {
+    Utc::now().date_naive()
+}
+
+type StylePage = Page<StyleCard>;
