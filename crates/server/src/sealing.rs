@@ -11,8 +11,6 @@ use rand::RngExt as _;
 
 /// Plain bytes of a chunk; all but the last have this many.
 pub(crate) const CHUNK_BYTES: usize = 65_536;
-/// Bytes that encryption adds to a chunk: the tag of Poly1305.
-pub(crate) const CHUNK_TAG_BYTES: usize = 16;
 /// What a wrapped style key is bound to.
 const STYLE_KEY_INFO: &[u8] = b"atelier style key";
 

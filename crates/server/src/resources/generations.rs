@@ -216,7 +216,6 @@ pub(crate) fn unknown(id: GenerationId) -> Refused {
 
 /// What a reservation or a purchase of vouchers needs to know of a style that is put up.
 struct ForSale {
-    name: String,
     artist: UserId,
     cost: i64,
     version: i64,
@@ -267,7 +266,6 @@ async fn for_sale(tx: &mut PgTransaction<'_>, style: StyleId, buyer: UserId, exp
         .into());
     }
     Ok(ForSale {
-        name: row.name,
         artist: row.artist,
         cost: row.cost,
         version,
