@@ -7,6 +7,7 @@ mod counts;
 pub mod feed;
 pub mod idempotency;
 pub mod ledger;
+pub mod load;
 pub mod notices;
 pub mod objects;
 pub mod pages;
