@@ -119,6 +119,16 @@ refusals! {
     // Accounts and balances.
     /// Another request came under this key before.
     IdempotencyKeyReused = 3 {},
+    /// More requests than one address or account may send.
+    TooManyRequests = 4 { retry_s: u64 },
+    /// Has all it can do, or its database is away for a moment.
+    ServerBusy = 5 { retry_s: u64 },
+    /// No such address on the server.
+    RouteUnknown = 6 {},
+    /// The address is there, but not for this method.
+    MethodUnknown = 7 {},
+    /// More than the address takes.
+    BodyTooLarge = 8 {},
     /// Nobody is signed in, or the sign-in ran out.
     NotSignedIn = 21 {},
     /// The account is deactivated.

@@ -1,28 +1,41 @@
 //! What every handler has, and the routes put together.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use anyhow::Context as _;
+use atelier_contract::OpeningKey;
 use axum::Router;
-use secrecy::ExposeSecret as _;
+use axum::extract::DefaultBodyLimit;
+use axum::middleware::{from_fn, from_fn_with_state};
 use sqlx::PgPool;
 use sqlx::migrate::Migrator;
-use sqlx::postgres::PgPoolOptions;
+use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
+use tokio_util::sync::CancellationToken;
+use tower::ServiceBuilder;
+use tower_http::catch_panic::CatchPanicLayer;
 use utoipa_axum::router::OpenApiRouter;
 
-use crate::config::Config;
+use crate::config::{Config, Secret};
+use crate::limits::{self, Gate};
 use crate::objects::Objects;
 use crate::resources::{artworks, generations, styles, tags, uploads};
 use crate::signer::Signer;
+use crate::{health, openapi, requests};
 
 static MIGRATIONS: Migrator = sqlx::migrate!("../../migrations/server");
+
+/// Longest wait for a connection of the pool.
+const CONNECTION_WAIT: Duration = Duration::from_secs(5);
+/// A connection that lay unused for longer is asked whether it still lives before it is used: a round trip that busy ones are spared.
+const CONNECTION_TRUSTED: Duration = Duration::from_secs(1);
 
 /// What every handler has. Cheap to clone.
 #[derive(Debug, Clone)]
 pub struct App {
     /// The database.
     pub pool: PgPool,
-    /// A replica of it for public lists, or the same.
+    /// A replica of it for public lists, or the same. It may be seconds behind.
     pub reads: PgPool,
     /// What the operator set.
     pub config: Arc<Config>,
@@ -30,47 +43,124 @@ pub struct App {
     pub objects: Objects,
     /// The server's key.
     pub signer: Arc<Signer>,
+    /// Who may come how often.
+    pub gate: Arc<Gate>,
+    /// Cancelled once the server was asked to stop: what would go on for ever ends then.
+    pub stopping: CancellationToken,
 }
 
 impl App {
-    /// Connects to what `config` names.
+    /// Connects to what `config` names; the private database, if it is to be that, runs already and is named by then.
     ///
     /// # Errors
     /// When something cannot be reached or is not what it should be; names it.
     pub async fn connect(config: Config) -> anyhow::Result<Self> {
-        let pool = PgPoolOptions::new()
-            .max_connections(config.connections_max)
-            .connect(config.database_url.expose_secret())
-            .await
-            .context("the database")?;
+        let url = config.database_url.as_ref().context("database_url is missing")?;
+        let pool = pool(&config, url).await.context("the database")?;
         let reads = match &config.reads_url {
-            Some(url) => PgPoolOptions::new()
-                .max_connections(config.connections_max)
-                .connect(url.expose_secret())
-                .await
-                .context("the read replica")?,
+            Some(url) => pool_of_replica(&config, url)?,
             None => pool.clone(),
         };
-        let secret: String = config.signing_key.expose_secret().to_owned();
-        let secret = atelier_contract::OpeningKey::try_from(secret).context("signing_key")?;
+        let key = signing_key(&config).context("signing_key")?;
         Ok(Self {
             pool,
             reads,
-            objects: Objects::in_folder(&config.objects_folder).context("objects_folder")?,
-            signer: Arc::new(Signer::new(secret.as_bytes())),
+            objects: Objects::connect(&config).context("objects")?,
+            signer: Arc::new(Signer::new(key.as_bytes())),
+            gate: Arc::new(Gate::new(&config.limits)),
+            stopping: CancellationToken::new(),
             config: Arc::new(config),
         })
     }
 
-    /// Brings the tables up to date.
+    /// Brings the tables up to date. Safe while others do the same; not through PgBouncer, since it holds a lock for its session.
     ///
     /// # Errors
     /// When a migration fails.
     pub async fn migrate(&self) -> anyhow::Result<()> {
         MIGRATIONS.run(&self.pool).await.context("a migration")
     }
+
+    /// Whether the tables are at least as new as this program. Newer ones are right: that is how servers are replaced one by one.
+    ///
+    /// # Errors
+    /// The database's.
+    pub async fn is_migrated(&self) -> sqlx::Result<bool> {
+        // Not a checked query: the migrator makes this table, no migration does.
+        let newest: Result<Option<i64>, _> = sqlx::query_scalar("SELECT max(version) FROM _sqlx_migrations WHERE success")
+            .fetch_one(&self.pool)
+            .await;
+        let needed = MIGRATIONS.iter().map(|migration| migration.version).max();
+        match newest {
+            Ok(newest) => Ok(newest >= needed),
+            Err(sqlx::Error::Database(error)) if error.code().as_deref() == Some(UNDEFINED_TABLE) => Ok(false),
+            Err(error) => Err(error),
+        }
+    }
 }
 
+const UNDEFINED_TABLE: &str = "42P01";
+
+fn options(config: &Config, url: &Secret) -> sqlx::Result<PgConnectOptions> {
+    let options: PgConnectOptions = url.expose().parse()?;
+    let options = options.application_name("atelier-server");
+    if config.pgbouncer {
+        return Ok(options);
+    }
+    let statement = config.statement_ms_max.to_string();
+    Ok(options.options([
+        ("statement_timeout", statement.as_str()),
+        ("lock_timeout", statement.as_str()),
+        ("idle_in_transaction_session_timeout", statement.as_str()),
+    ]))
+}
+
+fn pool_options(config: &Config) -> PgPoolOptions {
+    PgPoolOptions::new()
+        .max_connections(config.connections_max)
+        .acquire_timeout(CONNECTION_WAIT)
+        .test_before_acquire(false)
+        .before_acquire(|connection, metadata| {
+            Box::pin(async move {
+                if metadata.idle_for > CONNECTION_TRUSTED {
+                    sqlx::Connection::ping(connection).await?;
+                }
+                Ok(true)
+            })
+        })
+}
+
+async fn pool(config: &Config, url: &Secret) -> sqlx::Result<PgPool> {
+    pool_options(config).connect_with(options(config, url)?).await
+}
+
+/// A replica that is away when the server starts keeps nothing from starting.
+fn pool_of_replica(config: &Config, url: &Secret) -> anyhow::Result<PgPool> {
+    Ok(pool_options(config).connect_lazy_with(options(config, url).context("reads_url")?))
+}
+
+/// The key that was set, or one that is made once and kept in the data folder.
+fn signing_key(config: &Config) -> anyhow::Result<OpeningKey> {
+    if let Some(key) = &config.signing_key {
+        return Ok(OpeningKey::try_from(key.expose().to_owned())?);
+    }
+    let path = config.data_folder.join("signing.key");
+    if let Ok(key) = std::fs::read_to_string(&path) {
+        return Ok(OpeningKey::try_from(key.trim().to_owned())?);
+    }
+    std::fs::create_dir_all(&config.data_folder)?;
+    let key: [u8; 32] = rand::random();
+    let key: String = key.iter().map(|byte| format!("{byte:02x}")).collect();
+    // A file for its owner only, whole under its name or not there; whoever made one first is right.
+    let file = tempfile::NamedTempFile::new_in(&config.data_folder)?;
+    std::fs::write(file.path(), &key)?;
+    match file.persist_noclobber(&path) {
+        Ok(_) => Ok(OpeningKey::try_from(key)?),
+        Err(_) => Ok(OpeningKey::try_from(std::fs::read_to_string(&path)?.trim().to_owned())?),
+    }
+}
+
+/// Every resource brings its own.
 fn routes() -> OpenApiRouter<App> {
     OpenApiRouter::new()
         .merge(tags::router())
@@ -80,14 +170,27 @@ fn routes() -> OpenApiRouter<App> {
         .merge(generations::router())
 }
 
-/// All routes.
+/// All routes, and what every request goes through, the first line first.
 pub fn router(app: App) -> Router {
     let (router, _) = routes().split_for_parts();
-    router.with_state(app)
+    let through = ServiceBuilder::new()
+        .layer(from_fn(requests::follow))
+        .layer(from_fn(requests::protect))
+        .layer(from_fn(requests::one_form))
+        .layer(CatchPanicLayer::custom(requests::after_panic))
+        .layer(from_fn_with_state(app.clone(), limits::admit))
+        .layer(from_fn_with_state(app.clone(), limits::in_time))
+        .layer(DefaultBodyLimit::max(app.config.limits.body_bytes_max));
+    router
+        .fallback(async || axum::http::StatusCode::NOT_FOUND)
+        .layer(through)
+        // Whoever looks after the process is never turned away.
+        .merge(health::router())
+        .with_state(app)
 }
 
 /// The description of all routes.
 #[must_use]
 pub fn openapi() -> utoipa::openapi::OpenApi {
-    routes().split_for_parts().1
+    openapi::complete(routes().split_for_parts().1)
 }

@@ -100,3 +100,19 @@ async fn first_answer<T: DeserializeOwned>(
     let answer = row.answer.ok_or(sqlx::Error::RowNotFound)?;
     serde_json::from_value(answer).map_err(|error| sqlx::Error::Decode(Box::new(error)).into())
 }
+
+/// Forgets keys that nobody repeats any more. Returns how many.
+pub(crate) async fn sweep(app: &App) -> sqlx::Result<u64> {
+    let gone = sqlx::query!(
+        r#"DELETE FROM idempotency_keys
+            WHERE (user_id, key) IN (SELECT user_id, key
+                                       FROM idempotency_keys
+                                      WHERE created_at < now() - interval '30 days'
+                                   ORDER BY created_at
+                                      LIMIT 10000
+                                        FOR UPDATE SKIP LOCKED)"#,
+    )
+    .execute(&app.pool)
+    .await?;
+    Ok(gone.rows_affected())
+}

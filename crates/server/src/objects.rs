@@ -9,12 +9,14 @@ use atelier_contract::Sha256;
 use axum::http::Method;
 use bytes::Bytes;
 use futures_util::{Stream, StreamExt as _};
-use object_store::aws::AmazonS3;
+use object_store::aws::{AmazonS3, AmazonS3Builder};
 use object_store::local::LocalFileSystem;
 use object_store::path::Path;
 use object_store::signer::Signer as _;
 use object_store::{GetResult, ObjectStore, ObjectStoreExt as _, PutPayload, WriteMultipart};
 use sha2::Digest as _;
+
+use crate::config::Config;
 
 /// Parts of an upload that are on their way to the store at a time.
 const PARTS_MAX: usize = 2;
@@ -61,6 +63,31 @@ pub enum PutError {
 }
 
 impl Objects {
+    /// Where `config` says.
+    ///
+    /// # Errors
+    /// When the folder cannot be made, or the bucket's settings are not enough.
+    pub fn connect(config: &Config) -> anyhow::Result<Self> {
+        let objects = &config.objects;
+        let Some(bucket) = &objects.bucket else {
+            let folder = objects.folder.clone();
+            return Self::in_folder(&folder.unwrap_or_else(|| config.data_folder.join("objects")));
+        };
+        let mut s3 = AmazonS3Builder::new().with_bucket_name(bucket);
+        if let Some(region) = &objects.region {
+            s3 = s3.with_region(region);
+        }
+        if let Some(endpoint) = &objects.endpoint {
+            // A store of one's own, on this machine perhaps: its buckets are folders of its address, not names before it.
+            s3 = s3.with_endpoint(endpoint.as_str().trim_end_matches('/')).with_virtual_hosted_style_request(false);
+            s3 = s3.with_allow_http(endpoint.scheme() == "http");
+        }
+        if let (Some(id), Some(secret)) = (&objects.access_key_id, &objects.secret_access_key) {
+            s3 = s3.with_access_key_id(id).with_secret_access_key(secret.expose());
+        }
+        Ok(Self::in_s3(s3.build()?))
+    }
+
     /// Files in `folder`, which is made when it is not there.
     ///
     /// # Errors

@@ -3,7 +3,11 @@
 use atelier_contract::{Language, Refusal};
 use axum::Json;
 use axum::http::StatusCode;
+use axum::http::header::RETRY_AFTER;
 use axum::response::{IntoResponse, Response};
+
+/// Seconds after which a database that was away may be asked again.
+const DATABASE_RETRY_S: u64 = 1;
 
 /// A refusal on its way out.
 #[derive(Debug)]
@@ -27,19 +31,68 @@ impl From<Refusal> for Refused {
 }
 
 impl From<sqlx::Error> for Refused {
+    /// A database that is away for a moment, or that chose this transaction to end a deadlock, is no defect: asking again helps.
     fn from(error: sqlx::Error) -> Self {
+        if passes(&error) {
+            tracing::warn!(%error, "the database is away or busy");
+            return Self(Refusal::ServerBusy { retry_s: DATABASE_RETRY_S });
+        }
         tracing::error!(%error, "the database failed");
-        Self(Refusal::Internal {
-            reason: "database".to_owned(),
-        })
+        Self::defect()
     }
+}
+
+/// Whether the same request may well succeed a moment later.
+fn passes(error: &sqlx::Error) -> bool {
+    match error {
+        sqlx::Error::Io(_) | sqlx::Error::PoolTimedOut | sqlx::Error::PoolClosed | sqlx::Error::WorkerCrashed => true,
+        // Serialisation, deadlock; out of connections; cancelled, shut down, crashed, starting; lock not had in time; connection gone.
+        sqlx::Error::Database(error) => error.code().is_some_and(|code| {
+            matches!(&*code, "40001" | "40P01" | "53300" | "57014" | "57P01" | "57P02" | "57P03" | "55P03") || code.starts_with("08")
+        }),
+        _ => false,
+    }
+}
+
+impl Refused {
+    /// Something that nobody can mend from outside. The log has the rest under the request's id, which is all that leaves.
+    #[must_use]
+    pub fn defect() -> Self {
+        Self(Refusal::Internal { reason: format!("request {}", crate::requests::current()) })
+    }
+
+    /// As JSON.
+    pub(crate) fn body(&self) -> Json<serde_json::Value> {
+        let mut body = serde_json::to_value(&self.0).unwrap_or_default();
+        if body.get("details").is_none() {
+            body["details"] = serde_json::json!({});
+        }
+        body["message"] = self.0.sentence(Language::En).into();
+        Json(body)
+    }
+}
+
+/// The form of every refusal, for the description of the routes.
+#[derive(Debug, utoipa::ToSchema)]
+#[schema(as = Refusal)]
+#[expect(dead_code, reason = "only its description is used")]
+pub(crate) struct RefusalBody {
+    /// Which refusal; the list is in docs/api.md. Never reused for another meaning.
+    code: String,
+    /// A sentence in English, for logs. What a person reads is made from code and details.
+    message: String,
+    /// What the sentence speaks of, by name.
+    #[schema(value_type = Object)]
+    details: serde_json::Value,
 }
 
 impl IntoResponse for Refused {
     fn into_response(self) -> Response {
-        let mut body = serde_json::to_value(&self.0).unwrap_or_default();
-        body["message"] = self.0.sentence(Language::En).into();
-        (status(&self.0), Json(body)).into_response()
+        let mut response = (status(&self.0), self.body()).into_response();
+        if let Refusal::TooManyRequests { retry_s } | Refusal::ServerBusy { retry_s } = self.0 {
+            response.headers_mut().insert(RETRY_AFTER, retry_s.into());
+        }
+        response
     }
 }
 
@@ -47,7 +100,12 @@ impl IntoResponse for Refused {
 fn status(refusal: &Refusal) -> StatusCode {
     match refusal {
         Refusal::Internal { .. } => StatusCode::INTERNAL_SERVER_ERROR,
-        Refusal::StyleUnknown { .. }
+        Refusal::TooManyRequests { .. } => StatusCode::TOO_MANY_REQUESTS,
+        Refusal::ServerBusy { .. } => StatusCode::SERVICE_UNAVAILABLE,
+        Refusal::MethodUnknown {} => StatusCode::METHOD_NOT_ALLOWED,
+        Refusal::BodyTooLarge {} => StatusCode::PAYLOAD_TOO_LARGE,
+        Refusal::RouteUnknown {}
+        | Refusal::StyleUnknown { .. }
         | Refusal::GenerationUnknown { .. }
         | Refusal::ArtworkUnknown { .. }
         | Refusal::UploadUnknown { .. } => StatusCode::NOT_FOUND,

@@ -8,7 +8,7 @@ mod claims;
 mod listing;
 mod reserve;
 pub(crate) mod sweep;
-mod tickets;
+pub(crate) mod tickets;
 mod view;
 pub(crate) mod void;
 mod vouchers;

@@ -1,0 +1,159 @@
+//! What one address or user may take in a minute, and what this process takes at a time.
+//!
+//! Counted in each process by itself: behind a balancer over `n` processes the limits are up to `n` times as wide. What has to hold
+//! exactly (a person's own limits) is kept by the database.
+
+use std::hash::Hash;
+use std::net::{IpAddr, SocketAddr};
+use std::num::NonZeroU32;
+use std::sync::Arc;
+use std::time::Duration;
+
+use atelier_contract::{Refusal, UserId};
+use axum::extract::{ConnectInfo, MatchedPath, Request, State};
+use axum::http::{HeaderMap, Method, StatusCode};
+use axum::middleware::Next;
+use axum::response::{IntoResponse as _, Response};
+use governor::clock::{Clock as _, DefaultClock};
+use governor::{DefaultKeyedRateLimiter, Quota, RateLimiter};
+use metrics::counter;
+use tokio::sync::Semaphore;
+
+use crate::app::App;
+use crate::config::Limits;
+use crate::metrics::TURNED_AWAY;
+use crate::refused::Refused;
+
+/// Seconds after which a server that was too busy may be asked again.
+const BUSY_RETRY_S: u64 = 1;
+/// How often those who have not come for a while are forgotten.
+const FORGET_EVERY: Duration = Duration::from_secs(60);
+/// Longest upload; its size is declared and checked on the way.
+const UPLOAD_S_MAX: u64 = 3600;
+/// Where a body is brought as a stream.
+const UPLOAD_PATH: &str = "/uploads/{id}/content";
+
+/// The counters of a process.
+#[derive(Debug)]
+pub struct Gate {
+    addresses: Option<DefaultKeyedRateLimiter<IpAddr>>,
+    users: Option<DefaultKeyedRateLimiter<UserId>>,
+    places: Arc<Semaphore>,
+}
+
+impl Gate {
+    /// With these limits.
+    #[must_use]
+    pub fn new(limits: &Limits) -> Self {
+        Self {
+            addresses: limiter(limits.per_address_min),
+            users: limiter(limits.per_user_min),
+            places: Arc::new(Semaphore::new(limits.requests_max)),
+        }
+    }
+
+    /// Counts a request of a user who is known by now.
+    ///
+    /// # Errors
+    /// [`Refusal::TooManyRequests`].
+    pub fn user(&self, user: UserId) -> Result<(), Refused> {
+        check(self.users.as_ref(), &user)
+    }
+
+    /// Forgets those who have not come for a while, for as long as the process runs.
+    pub async fn forget(self: Arc<Self>) {
+        let mut clock = tokio::time::interval(FORGET_EVERY);
+        loop {
+            clock.tick().await;
+            if let Some(addresses) = &self.addresses {
+                addresses.retain_recent();
+            }
+            if let Some(users) = &self.users {
+                users.retain_recent();
+            }
+        }
+    }
+}
+
+fn limiter<K: Hash + Eq + Clone>(per_min: u32) -> Option<DefaultKeyedRateLimiter<K>> {
+    NonZeroU32::new(per_min).map(|per_min| RateLimiter::keyed(Quota::per_minute(per_min)))
+}
+
+fn check<K: Hash + Eq + Clone>(limiter: Option<&DefaultKeyedRateLimiter<K>>, key: &K) -> Result<(), Refused> {
+    let Some(Err(until)) = limiter.map(|limiter| limiter.check_key(key)) else {
+        return Ok(());
+    };
+    counter!(TURNED_AWAY, "reason" => "rate").increment(1);
+    let retry_s = until.wait_time_from(DefaultClock::default().now()).as_secs() + 1;
+    Err(Refusal::TooManyRequests { retry_s }.into())
+}
+
+/// Turns away who comes too often, and everybody while this process has all it can do.
+pub(crate) async fn admit(State(app): State<App>, request: Request, next: Next) -> Response {
+    if let Some(address) = address(&request, app.config.limits.trusted_proxies)
+        && let Err(refused) = check(app.gate.addresses.as_ref(), &address)
+    {
+        return refused.into_response();
+    }
+    let Ok(_place) = app.gate.places.try_acquire() else {
+        counter!(TURNED_AWAY, "reason" => "busy").increment(1);
+        return Refused::from(Refusal::ServerBusy { retry_s: BUSY_RETRY_S }).into_response();
+    };
+    next.run(request).await
+}
+
+/// Gives up on what takes too long to begin its answer.
+pub(crate) async fn in_time(State(app): State<App>, request: Request, next: Next) -> Response {
+    let path = request.extensions().get::<MatchedPath>().map(MatchedPath::as_str);
+    let upload = request.method() == Method::PUT && path.is_some_and(|path| path.ends_with(UPLOAD_PATH));
+    let seconds = if upload { UPLOAD_S_MAX } else { app.config.limits.request_s_max };
+    match tokio::time::timeout(Duration::from_secs(seconds), next.run(request)).await {
+        Ok(response) => response,
+        Err(_) => (StatusCode::SERVICE_UNAVAILABLE, Refused::from(Refusal::ServerBusy { retry_s: BUSY_RETRY_S })).into_response(),
+    }
+}
+
+/// Who asks: the peer, or whom the last trusted proxy names.
+fn address(request: &Request, trusted_proxies: u8) -> Option<IpAddr> {
+    let peer = request.extensions().get::<ConnectInfo<SocketAddr>>().map(|ConnectInfo(peer)| peer.ip());
+    if trusted_proxies == 0 {
+        return peer;
+    }
+    forwarded(request.headers(), trusted_proxies).or(peer)
+}
+
+fn forwarded(headers: &HeaderMap, trusted_proxies: u8) -> Option<IpAddr> {
+    let entries: Vec<_> = headers
+        .get_all("x-forwarded-for")
+        .iter()
+        .filter_map(|value| value.to_str().ok())
+        .flat_map(|value| value.split(','))
+        .collect();
+    let place = entries.len().checked_sub(usize::from(trusted_proxies))?;
+    entries.get(place)?.trim().parse().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_asks_is_named_by_the_last_trusted_proxy_alone() {
+        let mut headers = HeaderMap::new();
+        headers.append("x-forwarded-for", "6.6.6.6, 1.2.3.4".parse().expect("a value"));
+        headers.append("x-forwarded-for", "10.0.0.1".parse().expect("a value"));
+        assert_eq!(forwarded(&headers, 1), Some(IpAddr::from([10, 0, 0, 1])));
+        assert_eq!(forwarded(&headers, 2), Some(IpAddr::from([1, 2, 3, 4])));
+        assert_eq!(forwarded(&headers, 4), None);
+    }
+
+    #[test]
+    fn who_comes_too_often_is_told_when_to_come_again() {
+        let gate = Gate::new(&Limits { per_user_min: 2, ..Limits::default() });
+        let (ada, ben) = (UserId::try_from(1).expect("an id"), UserId::try_from(2).expect("an id"));
+        assert!(gate.user(ada).is_ok() && gate.user(ada).is_ok());
+        let refused = gate.user(ada).expect_err("the third");
+        assert!(matches!(refused.refusal(), Refusal::TooManyRequests { retry_s: 1..=31 }));
+        assert!(gate.user(ben).is_ok());
+    }
+}

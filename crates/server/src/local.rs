@@ -1,0 +1,3 @@
+//! What makes one machine enough: a private database, so that nothing has to be installed or set up by hand to try the server.
+
+pub mod postgres;

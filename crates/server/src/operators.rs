@@ -1,0 +1,76 @@
+//! What operators do by hand, each leaving a row of `operator_actions` in the same transaction.
+
+pub mod generation;
+pub mod style;
+pub mod tag;
+
+use clap::Args;
+use serde_json::Value;
+use sqlx::PgTransaction;
+
+/// Who acts, and why: every command that changes something takes these.
+#[derive(Debug, Clone, Args)]
+pub struct Act {
+    /// Why, for whoever looks at it later.
+    #[arg(long)]
+    pub reason: String,
+    /// Who does it.
+    #[arg(long, env = "USER")]
+    pub operator: String,
+}
+
+/// Why nothing was done.
+#[derive(Debug, thiserror::Error)]
+pub enum OperatorError {
+    /// There is none of this number.
+    #[error("there is no {noun} {id}")]
+    Unknown {
+        /// What was looked for.
+        noun: &'static str,
+        /// Its number.
+        id: i64,
+    },
+    /// It is in a state that does not allow it, or is so already.
+    #[error("{noun} {id} {state}: nothing was done")]
+    State {
+        /// What it is about.
+        noun: &'static str,
+        /// Its number.
+        id: i64,
+        /// How it is.
+        state: String,
+    },
+    /// Refused by what keeps the rules.
+    #[error("refused: {0}")]
+    Refused(String),
+    /// The database failed.
+    #[error("the database failed")]
+    Database(#[from] sqlx::Error),
+}
+
+impl From<crate::refused::Refused> for OperatorError {
+    fn from(refused: crate::refused::Refused) -> Self {
+        Self::Refused(refused.refusal().sentence(atelier_contract::Language::En))
+    }
+}
+
+impl Act {
+    /// Notes what is done in `tx`: `action` as the command says it, with its noun first.
+    ///
+    /// # Errors
+    /// The database's.
+    pub async fn note(&self, tx: &mut PgTransaction<'_>, action: &str, target: i64, details: Value) -> sqlx::Result<()> {
+        sqlx::query!(
+            r#"INSERT INTO operator_actions (operator, action, target_id, reason, details)
+               VALUES ($1, $2, $3, $4, $5)"#,
+            self.operator,
+            action,
+            target,
+            self.reason,
+            details,
+        )
+        .execute(&mut **tx)
+        .await?;
+        Ok(())
+    }
+}

@@ -1,0 +1,92 @@
+//! `atelier-server generation`: ends a review, and takes a picture out of the gallery.
+
+use atelier_contract::{GenerationId, TicketState, UserId};
+use clap::Subcommand;
+use serde_json::json;
+
+use super::{Act, OperatorError};
+use crate::app::App;
+use crate::feed::{self, Change};
+use crate::resources::generations::tickets::lock_any;
+use crate::resources::generations::void::{self, Why};
+
+/// What is done to a generation.
+#[derive(Debug, Subcommand)]
+pub enum GenerationCommand {
+    /// Show those that wait for a review.
+    Reviews,
+    /// Approve a refund that waits for a review: the tokens go back in full.
+    Refund(GenerationAct),
+    /// Take it out of the gallery.
+    Hide(GenerationAct),
+}
+
+/// Which generation, by whom and why.
+#[derive(Debug, clap::Args)]
+pub struct GenerationAct {
+    /// Its number.
+    pub generation: GenerationId,
+    #[command(flatten)]
+    act: Act,
+}
+
+/// Does it; gives the lines to show.
+///
+/// # Errors
+/// [`OperatorError`].
+pub async fn run(app: &App, command: GenerationCommand) -> Result<Vec<String>, OperatorError> {
+    match command {
+        GenerationCommand::Reviews => reviews(app).await,
+        GenerationCommand::Refund(act) => refund(app, act).await.map(|()| Vec::new()),
+        GenerationCommand::Hide(act) => hide(app, act).await.map(|()| Vec::new()),
+    }
+}
+
+async fn reviews(app: &App) -> Result<Vec<String>, OperatorError> {
+    let rows = sqlx::query!(
+        r#"SELECT generation_id, user_id, cost_tokens, attempt, created_at
+             FROM tickets
+            WHERE state = 'review'
+         ORDER BY generation_id
+            LIMIT 1000"#,
+    )
+    .fetch_all(&app.pool)
+    .await?;
+    let line = |row: &_| {
+        let (generation, user, cost, attempts, since) = row;
+        format!("generation {generation}  user {user}  {cost} tokens  {attempts} attempts  since {since}")
+    };
+    Ok(rows.iter().map(|row| line(&(row.generation_id, row.user_id, row.cost_tokens, row.attempt, row.created_at))).collect())
+}
+
+async fn refund(app: &App, GenerationAct { generation, act }: GenerationAct) -> Result<(), OperatorError> {
+    let mut tx = app.pool.begin().await?;
+    let unknown = OperatorError::Unknown { noun: "generation", id: generation.get() };
+    let mut ticket = lock_any(&mut tx, generation).await?.ok_or(unknown)?;
+    if ticket.state()? != TicketState::Review {
+        return Err(OperatorError::State { noun: "generation", id: generation.get(), state: format!("is {}", ticket.state) });
+    }
+    let details = json!({ "user": ticket.user, "tokens": ticket.cost_tokens });
+    act.note(&mut tx, "generation refund", generation.get(), details).await?;
+    void::void(&mut tx, &mut ticket, Why::Operator).await?;
+    tx.commit().await?;
+    Ok(())
+}
+
+async fn hide(app: &App, GenerationAct { generation, act }: GenerationAct) -> Result<(), OperatorError> {
+    let mut tx = app.pool.begin().await?;
+    let owner = sqlx::query_scalar!(
+        r#"UPDATE generations
+              SET is_public = FALSE, updated_at = CURRENT_TIMESTAMP
+            WHERE id = $1 AND is_public
+        RETURNING user_id AS "user_id: UserId""#,
+        generation.get(),
+    )
+    .fetch_optional(&mut *tx)
+    .await?
+    .ok_or(OperatorError::State { noun: "generation", id: generation.get(), state: "is not in the gallery".to_owned() })?;
+    act.note(&mut tx, "generation hide", generation.get(), json!({})).await?;
+    feed::append(&mut tx, owner, Change::Generation(generation)).await?;
+    tx.commit().await?;
+    Ok(())
+}
