@@ -29,8 +29,13 @@ pub struct Load {
 /// # Errors
 /// When there are users already, or the role may not turn triggers off.
 pub async fn fill(pool: &PgPool, load: Load) -> anyhow::Result<()> {
-    ensure!(load.users >= load.styles, "there are as many artists as styles, and they are users");
-    let there = sqlx::query_scalar!(r#"SELECT EXISTS (SELECT FROM styles) AS "there!""#).fetch_one(pool).await?;
+    ensure!(
+        load.users >= load.styles,
+        "there are as many artists as styles, and they are users"
+    );
+    let there = sqlx::query_scalar!(r#"SELECT EXISTS (SELECT FROM styles) AS "there!""#)
+        .fetch_one(pool)
+        .await?;
     ensure!(!there, "there are styles already; this fills an empty database only");
     let mut tx = begin(pool).await?;
     let first = people(&mut tx, load).await?;
@@ -51,7 +56,9 @@ pub async fn fill(pool: &PgPool, load: Load) -> anyhow::Result<()> {
 /// A transaction in which no trigger fires and no foreign key is looked up.
 async fn begin(pool: &PgPool) -> sqlx::Result<PgTransaction<'static>> {
     let mut tx = pool.begin().await?;
-    sqlx::query!("SET LOCAL session_replication_role = replica").execute(&mut *tx).await?;
+    sqlx::query!("SET LOCAL session_replication_role = replica")
+        .execute(&mut *tx)
+        .await?;
     Ok(tx)
 }
 
@@ -80,9 +87,12 @@ async fn people(tx: &mut PgTransaction<'_>, load: Load) -> sqlx::Result<i64> {
     )
     .execute(&mut **tx)
     .await?;
-    sqlx::query!("SELECT setval(pg_get_serial_sequence('users', 'id'), $1)", first + load.users)
-        .fetch_one(&mut **tx)
-        .await?;
+    sqlx::query!(
+        "SELECT setval(pg_get_serial_sequence('users', 'id'), $1)",
+        first + load.users
+    )
+    .fetch_one(&mut **tx)
+    .await?;
     Ok(first)
 }
 
@@ -139,13 +149,7 @@ async fn styles(tx: &mut PgTransaction<'_>, load: Load, first: i64) -> sqlx::Res
 }
 
 /// Pictures, their tags, and the public lists of them.
-async fn generations(
-    tx: &mut PgTransaction<'_>,
-    load: Load,
-    first: i64,
-    made: i64,
-    count: i64,
-) -> sqlx::Result<()> {
+async fn generations(tx: &mut PgTransaction<'_>, load: Load, first: i64, made: i64, count: i64) -> sqlx::Result<()> {
     sqlx::query!(
         r#"INSERT INTO generations (id, user_id, style_id, seed, consumed_tokens, result_url, status, like_count,
                                     is_public, created_at)
@@ -200,9 +204,12 @@ async fn generations(
 }
 
 async fn finish(pool: &PgPool, generations: i64) -> anyhow::Result<()> {
-    sqlx::query!("SELECT setval(pg_get_serial_sequence('generations', 'id'), greatest(1, $1::bigint))", generations)
-        .fetch_one(pool)
-        .await?;
+    sqlx::query!(
+        "SELECT setval(pg_get_serial_sequence('generations', 'id'), greatest(1, $1::bigint))",
+        generations
+    )
+    .fetch_one(pool)
+    .await?;
     // Statistics, and the map of pages that everybody sees, which index-only scans need.
     for table in [
         "VACUUM ANALYZE users",

@@ -31,7 +31,10 @@ pub(crate) enum SealingError {
 /// A pair for the result of one ticket.
 pub(crate) fn pair() -> (OpeningKey, SealKey) {
     let (secret, public) = X25519HkdfSha256::gen_keypair();
-    (OpeningKey::new(secret.to_bytes().into()), SealKey::new(public.to_bytes().into()))
+    (
+        OpeningKey::new(secret.to_bytes().into()),
+        SealKey::new(public.to_bytes().into()),
+    )
 }
 
 /// A fresh key for a LoRA at rest.
@@ -46,17 +49,14 @@ pub(crate) fn content_key() -> [u8; 32] {
 /// # Errors
 /// [`SealingError::BadKey`] when nothing can be sealed to `device`.
 pub(crate) fn wrap(device: &SealKey, content_key: &[u8; 32], version_sha256: &[u8]) -> Result<Vec<u8>, SealingError> {
-    let public = <X25519HkdfSha256 as hpke::Kem>::PublicKey::from_bytes(device.as_bytes())
-        .map_err(SealingError::BadKey)?;
-    let (encapsulated, sealed) =
-        hpke::single_shot_seal::<hpke::aead::ChaCha20Poly1305, hpke::kdf::HkdfSha256, X25519HkdfSha256>(
-            &OpModeS::Base,
-            &public,
-            STYLE_KEY_INFO,
-            content_key,
-            version_sha256,
-        )
-        .map_err(SealingError::BadKey)?;
+    let public =
+        <X25519HkdfSha256 as hpke::Kem>::PublicKey::from_bytes(device.as_bytes()).map_err(SealingError::BadKey)?;
+    let (encapsulated, sealed) = hpke::single_shot_seal::<
+        hpke::aead::ChaCha20Poly1305,
+        hpke::kdf::HkdfSha256,
+        X25519HkdfSha256,
+    >(&OpModeS::Base, &public, STYLE_KEY_INFO, content_key, version_sha256)
+    .map_err(SealingError::BadKey)?;
     let mut wrapped = encapsulated.to_bytes().to_vec();
     wrapped.extend_from_slice(&sealed);
     Ok(wrapped)
@@ -132,7 +132,10 @@ mod tests {
         let first = cipher.seal(b"first", false).expect("short");
         let last = cipher.seal(b"last", true).expect("short");
         let reader = ChaCha20Poly1305::new(&Key::from([1; 32]));
-        assert_eq!(reader.decrypt(&nonce(0, false), &first[..]).expect("in place"), b"first");
+        assert_eq!(
+            reader.decrypt(&nonce(0, false), &first[..]).expect("in place"),
+            b"first"
+        );
         assert_eq!(reader.decrypt(&nonce(1, true), &last[..]).expect("in place"), b"last");
         assert!(reader.decrypt(&nonce(1, false), &last[..]).is_err());
         assert!(reader.decrypt(&nonce(0, true), &first[..]).is_err());

@@ -49,7 +49,12 @@ async fn list(
     .fetch_optional(&app.pool)
     .await?;
     own.ok_or_else(|| unknown(id))?;
-    let after = page.after.as_deref().map(Cursor::decode::<i64>).transpose()?.unwrap_or(0);
+    let after = page
+        .after
+        .as_deref()
+        .map(Cursor::decode::<i64>)
+        .transpose()?
+        .unwrap_or(0);
     let limit = usize::from(page.limit());
     let mut ids = sqlx::query_scalar!(
         "SELECT id FROM artworks WHERE style_id = $1 AND id > $2 ORDER BY id LIMIT $3",
@@ -210,7 +215,10 @@ async fn lock_with_style(tx: &mut PgTransaction<'_>, artist: UserId, id: Artwork
 
 fn require_rest(own: &Own) -> Answer<()> {
     if own.training_status == "training" {
-        return Err(Refusal::StyleInTraining { style: own.name.clone() }.into());
+        return Err(Refusal::StyleInTraining {
+            style: own.name.clone(),
+        }
+        .into());
     }
     Ok(())
 }
@@ -230,7 +238,10 @@ async fn set_tags(tx: &mut PgTransaction<'_>, artwork: i64, tags: &[Tag]) -> Ans
 }
 
 async fn view(pool: &PgPool, id: i64) -> Answer<ArtworkView> {
-    views(pool, &[id]).await?.pop().ok_or_else(|| sqlx::Error::RowNotFound.into())
+    views(pool, &[id])
+        .await?
+        .pop()
+        .ok_or_else(|| sqlx::Error::RowNotFound.into())
 }
 
 struct ArtworkRow {

@@ -72,9 +72,14 @@ async fn report_made(
     key: IdempotencyKey,
     Json(request): Json<MadeGeneration>,
 ) -> Answer<(StatusCode, Json<GenerationView>)> {
-    let id = idempotency::once(&app, caller.user, &key, "POST /generations/made", &request, async |tx| {
-        made_in(tx, caller.user, &request).await
-    })
+    let id = idempotency::once(
+        &app,
+        caller.user,
+        &key,
+        "POST /generations/made",
+        &request,
+        async |tx| made_in(tx, caller.user, &request).await,
+    )
     .await?;
     Ok((StatusCode::CREATED, Json(view(&app.pool, id, Some(caller.user)).await?)))
 }
@@ -164,7 +169,11 @@ async fn change(
         return Err(Refusal::GenerationNotShowable { generation: id.get() }.into());
     }
     let result = match request.result {
-        Some(upload) => Some(uploads::take(&mut tx, upload, caller.user, UploadPurpose::Picture).await?.object_key),
+        Some(upload) => Some(
+            uploads::take(&mut tx, upload, caller.user, UploadPurpose::Picture)
+                .await?
+                .object_key,
+        ),
         None => None,
     };
     sqlx::query!(

@@ -61,12 +61,7 @@ async fn create(
     Ok((StatusCode::CREATED, Json(view(&app.pool, id, Some(caller.user)).await?)))
 }
 
-async fn create_in(
-    tx: &mut PgTransaction<'_>,
-    artist: UserId,
-    request: &NewStyle,
-    styles_max: u32,
-) -> Answer<StyleId> {
+async fn create_in(tx: &mut PgTransaction<'_>, artist: UserId, request: &NewStyle, styles_max: u32) -> Answer<StyleId> {
     // The artist's own row, so that two requests at once do not both find room for one more.
     sqlx::query_scalar!("SELECT id FROM users WHERE id = $1 FOR NO KEY UPDATE", artist.get())
         .fetch_one(&mut **tx)
@@ -136,7 +131,11 @@ async fn change(
         }
     }
     let thumbnail = match request.thumbnail {
-        Some(upload) => Some(uploads::take(&mut tx, upload, caller.user, UploadPurpose::Thumbnail).await?.object_key),
+        Some(upload) => Some(
+            uploads::take(&mut tx, upload, caller.user, UploadPurpose::Thumbnail)
+                .await?
+                .object_key,
+        ),
         None => None,
     };
     sqlx::query!(
@@ -335,8 +334,13 @@ pub(crate) async fn view(pool: &PgPool, id: StyleId, viewer: Option<UserId>) -> 
         _ => None,
     };
     let workshop = row.own.then(|| StyleWorkshop {
-        training_status: row.training_status.parse().unwrap_or(atelier_contract::TrainingStatus::Failed),
-        training_progress: row.training_progress.and_then(|json| serde_json::from_value::<TrainingProgress>(json).ok()),
+        training_status: row
+            .training_status
+            .parse()
+            .unwrap_or(atelier_contract::TrainingStatus::Failed),
+        training_progress: row
+            .training_progress
+            .and_then(|json| serde_json::from_value::<TrainingProgress>(json).ok()),
         artworks_valid: u32::try_from(row.artworks_valid).unwrap_or(u32::MAX),
         artworks: u32::try_from(row.artworks).unwrap_or(u32::MAX),
         is_active: row.is_active,

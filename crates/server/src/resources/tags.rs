@@ -167,7 +167,10 @@ fn in_order(names: &[&str], found: &[Found]) -> Answer<Vec<TagId>> {
             return Err(sqlx::Error::RowNotFound.into());
         };
         if !tag.is_active {
-            return Err(Refusal::TagBanned { tag: (*name).to_owned() }.into());
+            return Err(Refusal::TagBanned {
+                tag: (*name).to_owned(),
+            }
+            .into());
         }
         ids.push(tag.id);
     }

@@ -48,7 +48,11 @@ pub(crate) fn router() -> OpenApiRouter<App> {
         .routes(routes!(show))
         .routes(routes!(check))
         // Its own limit, that of the purpose, is kept while it streams.
-        .merge(OpenApiRouter::new().routes(routes!(bring)).layer(DefaultBodyLimit::disable()))
+        .merge(
+            OpenApiRouter::new()
+                .routes(routes!(bring))
+                .layer(DefaultBodyLimit::disable()),
+        )
 }
 
 /// Declares a file.
@@ -88,7 +92,10 @@ async fn declare(
         min: "0".to_owned(),
         max: OPEN_MAX.to_string(),
     })?;
-    Ok((StatusCode::CREATED, Json(view(&app, find(&app, caller.user, id).await?).await?)))
+    Ok((
+        StatusCode::CREATED,
+        Json(view(&app, find(&app, caller.user, id).await?).await?),
+    ))
 }
 
 /// An upload as it stands.
@@ -102,18 +109,16 @@ async fn show(State(app): State<App>, caller: Caller, Path(id): Path<UploadId>) 
 /// Brings the bytes. They are checked while they come and once they are there; a repeat with the same bytes changes nothing.
 #[utoipa::path(put, path = "/uploads/{id}/content", tag = "uploads", params(("id" = UploadId, Path)),
     request_body(content = Vec<u8>, content_type = "application/octet-stream"), responses((status = 200, body = Upload)))]
-async fn bring(
-    State(app): State<App>,
-    caller: Caller,
-    Path(id): Path<UploadId>,
-    body: Body,
-) -> Answer<Json<Upload>> {
+async fn bring(State(app): State<App>, caller: Caller, Path(id): Path<UploadId>, body: Body) -> Answer<Json<Upload>> {
     let row = find(&app, caller.user, id).await?;
     if row.status()? != UploadStatus::Declared {
         return Ok(Json(view(&app, row).await?));
     }
     let declared = row.declared()?;
-    let put = app.objects.put_quarantined(&quarantine(id), body.into_data_stream(), declared).await;
+    let put = app
+        .objects
+        .put_quarantined(&quarantine(id), body.into_data_stream(), declared)
+        .await;
     if let Err(error) = put {
         return Err(not_as_declared(id, error));
     }
@@ -208,10 +213,17 @@ fn not_as_declared(id: UploadId, error: PutError) -> Refused {
         }
         PutError::Store(error) => {
             tracing::error!(%id, %error, "the object store failed");
-            return Refusal::Internal { reason: "objects".to_owned() }.into();
+            return Refusal::Internal {
+                reason: "objects".to_owned(),
+            }
+            .into();
         }
     };
-    Refusal::UploadRefused { upload: id.get(), reason }.into()
+    Refusal::UploadRefused {
+        upload: id.get(),
+        reason,
+    }
+    .into()
 }
 
 /// A checked file, in its place.
@@ -252,7 +264,10 @@ async fn verify(app: &App, row: &Row) -> Answer<()> {
         }
         Err(CheckError::Store(error)) => {
             tracing::error!(id = %row.id, %error, "the object store failed");
-            return Err(Refusal::Internal { reason: "objects".to_owned() }.into());
+            return Err(Refusal::Internal {
+                reason: "objects".to_owned(),
+            }
+            .into());
         }
     };
     let moved = sqlx::query!(
@@ -337,7 +352,10 @@ pub(crate) async fn serve(app: &App, key: &str) -> Answer<Response> {
         Ok(object) => object,
         Err(error) => {
             tracing::error!(%key, %error, "an object that a row names cannot be read");
-            return Err(Refusal::Internal { reason: "objects".to_owned() }.into());
+            return Err(Refusal::Internal {
+                reason: "objects".to_owned(),
+            }
+            .into());
         }
     };
     let media_type = match key.rsplit_once('.') {

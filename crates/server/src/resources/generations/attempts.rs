@@ -80,15 +80,21 @@ pub(crate) async fn begin(
     let mut ticket = lock(&mut tx, id, caller.user).await?;
     ticket.require_device(&device)?;
     let state = ticket.state()?;
-    let (fence, attempt) = (column(u32::try_from(ticket.fence))?, column(u32::try_from(ticket.attempt))?);
+    let (fence, attempt) = (
+        column(u32::try_from(ticket.fence))?,
+        column(u32::try_from(ticket.attempt))?,
+    );
     let times = (ticket.expires_at, ticket.committed_at);
     match step(state, (fence, attempt), request.fence, now, times) {
         Step::Next => next(&mut tx, &mut ticket, now).await?,
         Step::Repeat => renew(&mut tx, &mut ticket, now, None).await?,
         Step::Rerun => {
-            sqlx::query!("UPDATE tickets SET reruns = reruns + 1 WHERE generation_id = $1", id.get())
-                .execute(&mut *tx)
-                .await?;
+            sqlx::query!(
+                "UPDATE tickets SET reruns = reruns + 1 WHERE generation_id = $1",
+                id.get()
+            )
+            .execute(&mut *tx)
+            .await?;
         }
         Step::Stale => return Err(ticket.stale(request.fence)),
         Step::Moved => return Err(ticket.moved()),
@@ -194,7 +200,9 @@ pub(crate) async fn heartbeat(
         return Err(ticket.moved());
     }
     ticket.require_fence(request.fence)?;
-    let progress = request.progress.and_then(|progress| serde_json::to_value(progress).ok());
+    let progress = request
+        .progress
+        .and_then(|progress| serde_json::to_value(progress).ok());
     renew(&mut tx, &mut ticket, Utc::now(), progress).await?;
     tx.commit().await?;
     Ok(Json(ticket.view()?))
@@ -307,7 +315,15 @@ mod tests {
     #[test]
     fn a_paid_picture_may_be_made_again_for_thirty_days() {
         let now = Utc::now();
-        let paid = |days| step(TicketState::Completed, (1, 1), 1, now, (now, Some(now - Duration::days(days))));
+        let paid = |days| {
+            step(
+                TicketState::Completed,
+                (1, 1),
+                1,
+                now,
+                (now, Some(now - Duration::days(days))),
+            )
+        };
         assert_eq!(paid(29), Step::Rerun);
         assert_eq!(paid(31), Step::Moved);
         assert_eq!(at(TicketState::Voided, 3, 3, 4), Step::Moved);

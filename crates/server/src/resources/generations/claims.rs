@@ -19,5 +19,9 @@ pub(crate) fn sign(app: &App, label: &str, claims: &impl Serialize) -> Answer<St
     signed.push(0);
     signed.extend_from_slice(&json);
     let signature = app.signer.sign(&signed);
-    Ok(format!("{}.{}", URL_SAFE_NO_PAD.encode(&json), URL_SAFE_NO_PAD.encode(signature)))
+    Ok(format!(
+        "{}.{}",
+        URL_SAFE_NO_PAD.encode(&json),
+        URL_SAFE_NO_PAD.encode(signature)
+    ))
 }

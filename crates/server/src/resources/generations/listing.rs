@@ -22,6 +22,8 @@ use crate::resources::tags;
 
 /// Most publications that one page looks at.
 const CANDIDATES_MAX: i64 = 2_000;
+/// For each row of a page, when all but a few that are looked at are shown: so few that the database reads them in order.
+const CANDIDATES_PER_ROW: i64 = 4;
 
 /// What comes first.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, ToSchema)]
@@ -96,16 +98,26 @@ pub(crate) async fn list(
     let sort = filter.sort.unwrap_or_default();
     let wanted = parse_tags(filter.tags.as_deref().unwrap_or_default()).map_err(Refusal::from)?;
     let Some(found) = tags::sought(&app.reads, &wanted).await? else {
-        return Ok(Json(Page { items: Vec::new(), next: None }));
+        return Ok(Json(Page {
+            items: Vec::new(),
+            next: None,
+        }));
     };
+    let limit = usize::from(page.limit());
+    let sifted = found.len() > 1 || (found.len() == 1 && (filter.style.is_some() || filter.user.is_some()));
     let search = Search {
         sort,
+        candidates_max: if sifted {
+            CANDIDATES_MAX
+        } else {
+            CANDIDATES_PER_ROW * (i64::from(page.limit()) + 1)
+        },
         tags: found.iter().map(|(id, _): &(TagId, i32)| id.get()).collect(),
         style: filter.style,
         user: filter.user,
         after: page.after.as_deref().map(Cursor::decode::<After>).transpose()?,
     };
-    let (keys, next) = search.page(&app.reads, usize::from(page.limit())).await?;
+    let (keys, next) = search.page(&app.reads, limit).await?;
     let ids: Vec<GenerationId> = keys.iter().map(|key| key.generation_id).collect();
     Ok(Json(Page {
         items: views(&app.reads, &ids, caller.map(|caller| caller.user)).await?,
@@ -115,6 +127,8 @@ pub(crate) async fn list(
 
 struct Search {
     sort: GenerationSort,
+    /// Publications that the page looks at.
+    candidates_max: i64,
     /// All wanted; the rarest first.
     tags: Vec<i64>,
     style: Option<StyleId>,
@@ -170,14 +184,23 @@ impl Search {
         self.candidates(&mut query);
         query.push(") AS candidates");
         self.order(&mut query, "candidates");
-        query.push(" OFFSET ").push_bind(CANDIDATES_MAX - 1).push(" LIMIT 1");
+        query
+            .push(" OFFSET ")
+            .push_bind(self.candidates_max - 1)
+            .push(" LIMIT 1");
         query
     }
 
     /// Publications after the cursor, in order; those of the rarest tag when there is one.
     fn candidates(&self, query: &mut QueryBuilder<Postgres>) {
-        let table = if self.tags.is_empty() { "publications" } else { "publication_tags" };
-        query.push(format!("SELECT {table}.generation_id, {table}.likes FROM {table} WHERE TRUE"));
+        let table = if self.tags.is_empty() {
+            "publications"
+        } else {
+            "publication_tags"
+        };
+        query.push(format!(
+            "SELECT {table}.generation_id, {table}.likes FROM {table} WHERE TRUE"
+        ));
         match self.tags.first() {
             Some(rarest) => {
                 query.push(" AND publication_tags.tag_id = ").push_bind(*rarest);
@@ -189,14 +212,16 @@ impl Search {
                 query.push(format!(" AND {table}.generation_id < ")).push_bind(*id);
             }
             (Some(After::Popular(likes, id)), GenerationSort::Popular) => {
-                query.push(format!(" AND ({table}.likes, {table}.generation_id) < (")).push_bind(*likes);
+                query
+                    .push(format!(" AND ({table}.likes, {table}.generation_id) < ("))
+                    .push_bind(*likes);
                 query.push(", ").push_bind(*id).push(")");
             }
             // A cursor of the other order: from the beginning.
             (Some(_) | None, _) => {}
         }
         self.order(query, table);
-        query.push(" LIMIT ").push_bind(CANDIDATES_MAX);
+        query.push(" LIMIT ").push_bind(self.candidates_max);
     }
 
     fn makers(&self, query: &mut QueryBuilder<Postgres>) {
@@ -225,7 +250,11 @@ pub(crate) async fn mine(
     Query(filter): Query<OwnFilter>,
     Query(page): Query<PageQuery>,
 ) -> Answer<Json<Page<GenerationView>>> {
-    let after = page.after.as_deref().map(Cursor::decode::<(DateTime<Utc>, i64)>).transpose()?;
+    let after = page
+        .after
+        .as_deref()
+        .map(Cursor::decode::<(DateTime<Utc>, i64)>)
+        .transpose()?;
     let limit = usize::from(page.limit());
     let mut query = QueryBuilder::<Postgres>::new("SELECT id, created_at FROM generations WHERE user_id = ");
     query.push_bind(caller.user.get());
@@ -239,9 +268,16 @@ pub(crate) async fn mine(
         query.push(" AND is_public = ").push_bind(is_public);
     }
     if let Some((at, id)) = after {
-        query.push(" AND (created_at, id) < (").push_bind(at).push(", ").push_bind(id).push(")");
+        query
+            .push(" AND (created_at, id) < (")
+            .push_bind(at)
+            .push(", ")
+            .push_bind(id)
+            .push(")");
     }
-    query.push(" ORDER BY created_at DESC, id DESC LIMIT ").push_bind(i64::from(page.limit()) + 1);
+    query
+        .push(" ORDER BY created_at DESC, id DESC LIMIT ")
+        .push_bind(i64::from(page.limit()) + 1);
     // From the primary: people look here for what they just made.
     let mut keys: Vec<(GenerationId, DateTime<Utc>)> = query.build_query_as().fetch_all(&app.pool).await?;
     let more = keys.len() > limit;

@@ -100,11 +100,10 @@ async fn insert(
     cost: Tokens,
     tags: &[i64],
 ) -> Answer<(GenerationId, String)> {
-    let generation = sqlx::query_scalar!(
-        r#"SELECT nextval(pg_get_serial_sequence('generations', 'id')) AS "id!: GenerationId""#
-    )
-    .fetch_one(&mut **tx)
-    .await?;
+    let generation =
+        sqlx::query_scalar!(r#"SELECT nextval(pg_get_serial_sequence('generations', 'id')) AS "id!: GenerationId""#)
+            .fetch_one(&mut **tx)
+            .await?;
     let (opening_key, seal_to) = &order.pair;
     let claims = TicketClaims {
         generation,

@@ -82,7 +82,10 @@ pub(crate) async fn unacknowledged(app: &App) -> Result<u64, sqlx::Error> {
         .fetch_optional(&mut *tx)
         .await?;
         let Some(id) = next else { break };
-        if let Some(ticket) = lock_any(&mut tx, id).await?.filter(|ticket| ticket.state == TicketState::Committed.as_str()) {
+        if let Some(ticket) = lock_any(&mut tx, id)
+            .await?
+            .filter(|ticket| ticket.state == TicketState::Committed.as_str())
+        {
             settle(complete_in(&mut tx, &ticket).await, id)?;
         }
         tx.commit().await?;

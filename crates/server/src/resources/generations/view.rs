@@ -77,7 +77,11 @@ fn shown(row: Row, viewer: Option<UserId>) -> Answer<GenerationView> {
         style_name: row.style_name,
         aspect_ratio: row.aspect_ratio.parse().unwrap_or(AspectRatio::Square),
         seed: row.seed.filter(|_| own).map(Seed::from_column),
-        consumed_tokens: if own { Some(column(row.consumed_tokens.try_into())?) } else { None },
+        consumed_tokens: if own {
+            Some(column(row.consumed_tokens.try_into())?)
+        } else {
+            None
+        },
         status: column(row.status.parse())?,
         generation_progress: row
             .generation_progress

@@ -120,7 +120,15 @@ async fn buy_in(
         .into());
     }
     let expires_at = Utc::now() + VALID;
-    let ids = insert(app, tx, (user, device), &request, (style.version, style.version_number), expires_at).await?;
+    let ids = insert(
+        app,
+        tx,
+        (user, device),
+        &request,
+        (style.version, style.version_number),
+        expires_at,
+    )
+    .await?;
     for id in &ids {
         ledger::hold_voucher(
             tx,

@@ -20,6 +20,8 @@ use crate::resources::tags;
 
 /// Most styles that one page looks at; a tag that more styles have does not lead the search.
 const CANDIDATES_MAX: i64 = 2_000;
+/// For each row of a page, when all but a few that are looked at are shown: so few that the database reads them in order.
+const CANDIDATES_PER_ROW: i64 = 4;
 /// Most words of a search.
 const WORDS_MAX: usize = 8;
 
@@ -85,11 +87,22 @@ pub(crate) async fn list(
     let words = filter.words.as_deref().map(query_of).filter(|words| !words.is_empty());
     let after = page.after.as_deref().map(Cursor::decode::<After>).transpose()?;
     let Some(found) = tags::sought(&app.reads, &wanted).await? else {
-        return Ok(Json(Page { items: Vec::new(), next: None }));
+        return Ok(Json(Page {
+            items: Vec::new(),
+            next: None,
+        }));
     };
+    let lead = leading(&app.reads, &found).await?;
+    // The list of one tag that leads is no more sifted than that of all.
+    let sifted = found.len() > usize::from(lead.is_some());
     let search = Search {
         sort,
-        lead: leading(&app.reads, &found).await?,
+        candidates_max: if sifted {
+            CANDIDATES_MAX
+        } else {
+            CANDIDATES_PER_ROW * (i64::from(page.limit()) + 1)
+        },
+        lead,
         tags: found.iter().map(|(id, _)| id.get()).collect(),
         artist: filter.artist,
         words,
@@ -102,7 +115,11 @@ pub(crate) async fn list(
         keys.last().map(|key| key.after(sort))
     } else {
         // Short: either the end, or as far as one page looks.
-        let last: Option<Key> = search.last_candidate().build_query_as().fetch_optional(&app.reads).await?;
+        let last: Option<Key> = search
+            .last_candidate()
+            .build_query_as()
+            .fetch_optional(&app.reads)
+            .await?;
         last.map(|key| key.after(sort))
     };
     let ids: Vec<StyleId> = keys.iter().map(|key| key.id).collect();
@@ -135,7 +152,11 @@ pub(crate) async fn mine(
     .await?;
     let more = ids.len() > limit;
     ids.truncate(limit);
-    let next = ids.last().filter(|_| more).map(|id| Cursor::encode(&id.get())).transpose()?;
+    let next = ids
+        .last()
+        .filter(|_| more)
+        .map(|id| Cursor::encode(&id.get()))
+        .transpose()?;
     Ok(Json(Page {
         items: cards(&app.pool, &ids).await?,
         next,
@@ -176,6 +197,8 @@ fn query_of(words: &str) -> String {
 
 struct Search {
     sort: StyleSort,
+    /// Styles that the page looks at.
+    candidates_max: i64,
     /// The tag whose styles are the candidates; in its absence all that are listed.
     lead: Option<i64>,
     tags: Vec<i64>,
@@ -187,10 +210,15 @@ struct Search {
 impl Search {
     /// Keys of the page.
     fn keys(&self, rows: usize) -> QueryBuilder<Postgres> {
-        let mut query = QueryBuilder::new("SELECT candidates.id, candidates.usage_count, candidates.published_at FROM (");
+        let mut query =
+            QueryBuilder::new("SELECT candidates.id, candidates.usage_count, candidates.published_at FROM (");
         self.candidates(&mut query);
-        query.push(") AS candidates WHERE candidates.valid_from <= ").push_bind(today());
-        query.push(" AND (candidates.valid_to IS NULL OR candidates.valid_to >= ").push_bind(today());
+        query
+            .push(") AS candidates WHERE candidates.valid_from <= ")
+            .push_bind(today());
+        query
+            .push(" AND (candidates.valid_to IS NULL OR candidates.valid_to >= ")
+            .push_bind(today());
         query.push(") AND (SELECT users.is_active FROM users WHERE users.id = candidates.artist_id)");
         if !self.tags.is_empty() {
             // A count, not a join: looked up for each candidate, and never the whole of a popular tag.
@@ -207,11 +235,15 @@ impl Search {
 
     /// The key at which a page stops looking; nothing when there are fewer candidates.
     fn last_candidate(&self) -> QueryBuilder<Postgres> {
-        let mut query = QueryBuilder::new("SELECT candidates.id, candidates.usage_count, candidates.published_at FROM (");
+        let mut query =
+            QueryBuilder::new("SELECT candidates.id, candidates.usage_count, candidates.published_at FROM (");
         self.candidates(&mut query);
         query.push(") AS candidates");
         self.order(&mut query, "candidates");
-        query.push(" OFFSET ").push_bind(CANDIDATES_MAX - 1).push(" LIMIT 1");
+        query
+            .push(" OFFSET ")
+            .push_bind(self.candidates_max - 1)
+            .push(" LIMIT 1");
         query
     }
 
@@ -250,7 +282,7 @@ impl Search {
             (Some(_) | None, _) => {}
         }
         self.order(query, "styles");
-        query.push(" LIMIT ").push_bind(CANDIDATES_MAX);
+        query.push(" LIMIT ").push_bind(self.candidates_max);
     }
 
     fn order(&self, query: &mut QueryBuilder<Postgres>, table: &str) {

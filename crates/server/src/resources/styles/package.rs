@@ -98,7 +98,9 @@ pub(crate) async fn fetch(
     if !row.own && !row.free {
         return Err(Refusal::StyleUnavailable { style: row.name }.into());
     }
-    let newest = find(&app.pool, id).await?.ok_or(Refusal::StyleNotTrained { style: row.name })?;
+    let newest = find(&app.pool, id)
+        .await?
+        .ok_or(Refusal::StyleNotTrained { style: row.name })?;
     Ok(Json(package(newest, &device)?))
 }
 

@@ -80,9 +80,12 @@ pub(crate) async fn take_down(
 ) -> Answer<Json<StyleView>> {
     let mut tx = app.pool.begin().await?;
     lock_own(&mut tx, caller.user, id).await?;
-    sqlx::query!("UPDATE styles SET published_at = NULL, updated_at = now() WHERE id = $1", id.get())
-        .execute(&mut *tx)
-        .await?;
+    sqlx::query!(
+        "UPDATE styles SET published_at = NULL, updated_at = now() WHERE id = $1",
+        id.get()
+    )
+    .execute(&mut *tx)
+    .await?;
     feed::append(&mut tx, caller.user, Change::Style(id)).await?;
     tx.commit().await?;
     Ok(Json(view(&app.pool, id, Some(caller.user)).await?))

@@ -95,11 +95,21 @@ async fn require_artworks(tx: &mut PgTransaction<'_>, id: StyleId, own: &Own) ->
     let style = own.name.clone();
     if valid < STYLE_ARTWORKS_MIN {
         let valid_min = STYLE_ARTWORKS_MIN;
-        return Err(Refusal::StyleTooFewArtworks { style, valid, valid_min }.into());
+        return Err(Refusal::StyleTooFewArtworks {
+            style,
+            valid,
+            valid_min,
+        }
+        .into());
     }
     if valid > STYLE_ARTWORKS_MAX {
         let valid_max = STYLE_ARTWORKS_MAX;
-        return Err(Refusal::StyleTooManyArtworks { style, valid, valid_max }.into());
+        return Err(Refusal::StyleTooManyArtworks {
+            style,
+            valid,
+            valid_max,
+        }
+        .into());
     }
     Ok(())
 }
@@ -113,7 +123,10 @@ async fn take_lora(
     request: &TrainingReport,
 ) -> Answer<()> {
     let Some(lora) = &request.lora else {
-        return Err(Refusal::StyleNotTrained { style: own.name.clone() }.into());
+        return Err(Refusal::StyleNotTrained {
+            style: own.name.clone(),
+        }
+        .into());
     };
     if lora.base_model.is_empty() || lora.base_model.chars().count() > 100 || lora.base_model.contains(char::is_control)
     {
@@ -123,7 +136,9 @@ async fn take_lora(
         .into());
     }
     let file = uploads::take(tx, lora.upload, artist, UploadPurpose::Lora).await?;
-    let content_key = file.content_key.ok_or(Refusal::UploadUnknown { upload: lora.upload.get() })?;
+    let content_key = file.content_key.ok_or(Refusal::UploadUnknown {
+        upload: lora.upload.get(),
+    })?;
     sqlx::query!(
         r#"INSERT INTO style_versions (style_id, number, object_key, bytes, sha256, base_model, content_key)
            SELECT $1, coalesce(max(number), 0) + 1, $2, $3, $4, $5, $6
@@ -138,8 +153,12 @@ async fn take_lora(
     )
     .execute(&mut **tx)
     .await?;
-    sqlx::query!("UPDATE styles SET model_path = $2 WHERE id = $1", id.get(), file.object_key)
-        .execute(&mut **tx)
-        .await?;
+    sqlx::query!(
+        "UPDATE styles SET model_path = $2 WHERE id = $1",
+        id.get(),
+        file.object_key
+    )
+    .execute(&mut **tx)
+    .await?;
     Ok(())
 }

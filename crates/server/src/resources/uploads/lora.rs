@@ -84,7 +84,10 @@ fn check_header(header: &[u8], data_bytes: u64) -> Result<(), String> {
     for (name, value) in entries {
         let tensor: Tensor = serde_json::from_value(value).map_err(|error| format!("tensor {name}: {error}"))?;
         let (begin, end) = tensor.data_offsets;
-        let elements = tensor.shape.iter().try_fold(1_u64, |product, side| product.checked_mul(*side));
+        let elements = tensor
+            .shape
+            .iter()
+            .try_fold(1_u64, |product, side| product.checked_mul(*side));
         let bytes = elements.and_then(|elements| elements.checked_mul(element_bytes(&tensor.dtype)?));
         if end < begin || bytes != Some(end - begin) {
             return Err(format!("tensor {name} is not as long as its shape says"));
@@ -130,7 +133,13 @@ mod tests {
         assert!(header("[", 0).is_err());
         assert!(header(r#"{"x":{"dtype":"F32","shape":[3],"data_offsets":[0,8]}}"#, 8).is_err());
         assert!(header(r#"{"x":{"dtype":"F32","shape":[2],"data_offsets":[8,16]}}"#, 16).is_err());
-        assert!(header(r#"{"x":{"dtype":"F32","shape":[4611686018427387904,8],"data_offsets":[0,0]}}"#, 0).is_err());
+        assert!(
+            header(
+                r#"{"x":{"dtype":"F32","shape":[4611686018427387904,8],"data_offsets":[0,0]}}"#,
+                0
+            )
+            .is_err()
+        );
         assert!(header(r#"{"x":{"dtype":"pickle","shape":[1],"data_offsets":[0,1]}}"#, 1).is_err());
     }
 }
