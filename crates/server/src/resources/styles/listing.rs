@@ -253,8 +253,11 @@ impl Search {
             "SELECT styles.id, styles.artist_id, styles.usage_count, styles.published_at, styles.valid_from, styles.valid_to ",
         );
         match self.lead {
+            // `OFFSET 0` keeps the two from becoming a join for which the database would rather read all styles.
             Some(tag) => query
-                .push("FROM style_tags JOIN styles ON styles.id = style_tags.style_id WHERE style_tags.tag_id = ")
+                .push("FROM style_tags, LATERAL (SELECT id, artist_id, name, description, usage_count, published_at, valid_from, valid_to, is_active, \
+                     is_flagged FROM styles WHERE styles.id = style_tags.style_id OFFSET 0) AS styles")
+                .push(" WHERE style_tags.tag_id = ")
                 .push_bind(tag)
                 .push(" AND "),
             None => query.push("FROM styles WHERE "),
