@@ -1,0 +1,97 @@
+//! One private Postgres for all tests of this program, a fresh database and a real server for each, and people who ask it.
+//!
+//! ```ignore
+//! let house = House::new().await;
+//! let ada = house.artist("ada").await;
+//! let style: StyleView = ada.post("/styles", &json!({ "name": "ink" })).await.gives(201);
+//! house.nobody().get("/users/me").await.refused(401, "not_signed_in");
+//! ```
+
+mod cluster;
+mod people;
+mod program;
+mod session;
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use atelier_server::app::{self, App};
+use atelier_server::config::Config;
+use sqlx::PgPool;
+use tempfile::TempDir;
+use tokio::net::TcpListener;
+
+pub(crate) use cluster::{cluster, database, fresh_cluster};
+pub(crate) use people::{Person, send};
+pub(crate) use program::Program;
+
+/// A server within this process, on a database of its own.
+pub(crate) struct House {
+    /// What its handlers have.
+    pub(crate) app: App,
+    /// Where it listens.
+    pub(crate) address: SocketAddr,
+    http: reqwest::Client,
+    _folder: TempDir,
+}
+
+impl House {
+    /// With the settings of tests.
+    pub(crate) async fn new() -> Self {
+        Self::with(|_| {}).await
+    }
+
+    /// With settings that `set` changes.
+    pub(crate) async fn with(set: impl FnOnce(&mut Config)) -> Self {
+        let folder = TempDir::new().expect("a folder");
+        let mut config = config(folder.path().to_owned(), database().await);
+        set(&mut config);
+        config.check().expect("settings that go together");
+        let listener = TcpListener::bind(config.listen).await.expect("a free port");
+        let address = listener.local_addr().expect("an address");
+        config.listen = address;
+        let app = App::connect(config).await.expect("the database is there");
+        let service = app::router(app.clone()).into_make_service_with_connect_info::<SocketAddr>();
+        tokio::spawn(async move { axum::serve(listener, service).await.expect("serves") });
+        Self { app, address, http: reqwest::Client::new(), _folder: folder }
+    }
+
+    /// Its database.
+    pub(crate) fn pool(&self) -> &PgPool {
+        &self.app.pool
+    }
+
+    /// Somebody new, signed in.
+    pub(crate) async fn user(&self, name: &str) -> Person {
+        Person::signed_in(self, name, "user").await
+    }
+
+    /// Somebody new who makes styles, signed in.
+    pub(crate) async fn artist(&self, name: &str) -> Person {
+        Person::signed_in(self, name, "artist").await
+    }
+
+    /// Nobody.
+    pub(crate) fn nobody(&self) -> Person {
+        Person::nobody(self)
+    }
+
+    /// Runs every sweep, as the clock would.
+    pub(crate) async fn sweep(&self) {
+        atelier_server::sweeps::run_all(&self.app).await.expect("sweeps");
+    }
+}
+
+/// The settings of tests: a free port, no limit on how often one may come.
+pub(crate) fn config(folder: PathBuf, database_url: String) -> Config {
+    let mut config = Config {
+        listen: "127.0.0.1:0".parse().expect("an address"),
+        data_folder: folder,
+        database_url: Some(database_url.into()),
+        connections_max: 8,
+        ..Config::default()
+    };
+    config.limits.per_address_min = 0;
+    config.limits.per_user_min = 0;
+    config
+}
