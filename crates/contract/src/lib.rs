@@ -5,19 +5,23 @@
 
 mod amounts;
 mod bytes;
+mod earnings;
 mod generations;
 mod ids;
 mod pages;
 mod progress;
+mod purchases;
 mod refusals;
 mod statuses;
 mod styles;
 mod tags;
+mod transactions;
 mod uploads;
 mod words;
 
 pub use amounts::{AmountError, Tokens};
 pub use bytes::{BytesError, OpeningKey, SealKey, Seed, Sha256, hex};
+pub use earnings::{EarningsView, NewWithdrawal, WithdrawalView};
 pub use generations::{
     ATTEMPTS_MAX, Attempt, AttemptFailure, Commit, FAILURE_CHARS_MAX, GenerationChange, GenerationView, Heartbeat,
     JOURNAL_PUSH_LEN_MAX, JournalEntry, JournalOutcome, JournalPush, JournalState, MadeGeneration, NewAttempt,
@@ -30,10 +34,11 @@ pub use ids::{
 };
 pub use pages::Page;
 pub use progress::{GenerationProgress, TrainingProgress};
+pub use purchases::{NewPurchase, Package, PurchaseView};
 pub use refusals::Refusal;
 pub use statuses::{
-    AspectRatio, GenerationStatus, JobKind, JobStatus, LicenseType, NotificationType, Role, TargetType,
-    TrainingStatus, UnknownWord,
+    AspectRatio, GenerationStatus, JobKind, JobStatus, LicenseType, NotificationType, PurchaseStatus, Role, TargetType,
+    TrainingStatus, TransactionKind, TransactionStatus, UnknownWord, WithdrawalStatus,
 };
 pub use styles::{
     ArtworkChange, ArtworkView, DESCRIPTION_CHARS_MAX, NewArtwork, NewLora, NewStyle, STYLE_ARTWORKS_MAX,
@@ -41,5 +46,6 @@ pub use styles::{
     StyleView, StyleWorkshop, TAGS_MAX, TagView, TrainingReport,
 };
 pub use tags::{TAG_CHARS_MAX, Tag, TagError, parse_tags, split_tags};
+pub use transactions::{BalanceView, TransactionView};
 pub use uploads::{NewUpload, Upload, UploadPurpose, UploadStatus};
 pub use words::Language;

@@ -138,6 +138,20 @@ refusals! {
     /// The balance is lower than the price.
     NotEnoughTokens = 87 { balance: i64, cost: i64 },
 
+    // Money.
+    /// Tokens of a cancelled purchase were spent, and are not covered yet.
+    SpendingFrozen = 88 { debt: i64 },
+    /// No package of so many tokens is sold.
+    PackageUnknown = 89 { tokens: i64, known: Vec<i64> },
+    /// No such purchase of the caller's.
+    PurchaseUnknown = 90 { purchase: i64 },
+    /// The server has no payment provider.
+    PaymentsOff = 91 {},
+    /// Less was earned and settled than is asked for.
+    NotEnoughEarned = 92 { earned: i64, wanted: i64 },
+    /// More purchases wait to be paid than anybody needs.
+    TooManyPurchases = 93 { pending_max: u32 },
+
     // Choices.
     /// Not one of the samplers.
     SamplerUnknown = 45 { sampler: String, known: Vec<String> },

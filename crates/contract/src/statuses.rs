@@ -130,6 +130,64 @@ words! {
         Comment = "comment",
     }
 
+    /// `transactions.status`.
+    TransactionStatus {
+        /// The tokens are set aside: in escrow, or to be paid out.
+        Pending = "pending",
+        /// They are where they were to go.
+        Completed = "completed",
+        /// They went back.
+        Failed = "failed",
+    }
+
+    /// `transactions.kind`.
+    TransactionKind {
+        /// From one user to another.
+        Transfer = "transfer",
+        /// Bought for money.
+        Purchase = "purchase",
+        /// What a new account gets.
+        Welcome = "welcome",
+        /// For the use of a style.
+        Generation = "generation",
+        /// Reverses another.
+        Refund = "refund",
+        /// Taken back, because the purchase was cancelled.
+        Cancellation = "cancellation",
+        /// Covers what was spent of a cancelled purchase.
+        Debt = "debt",
+        /// Earnings that were pending are the artist's.
+        Settlement = "settlement",
+        /// Set aside to be paid out.
+        Withdrawal = "withdrawal",
+        /// Paid out.
+        Payout = "payout",
+        /// By an operator.
+        Correction = "correction",
+    }
+
+    /// `purchases.status`.
+    PurchaseStatus {
+        /// The buyer has not paid yet.
+        Pending = "pending",
+        /// The buyer agreed to pay; the provider has not confirmed yet.
+        Authorized = "authorized",
+        /// Paid, and the tokens credited.
+        Paid = "paid",
+        /// Given up, declined or run out.
+        Failed = "failed",
+    }
+
+    /// `withdrawals.status`.
+    WithdrawalStatus {
+        /// Waits for an operator.
+        Requested = "requested",
+        /// Paid out.
+        Paid = "paid",
+        /// The tokens are the artist's again.
+        Rejected = "rejected",
+    }
+
     /// `jobs.status`.
     JobStatus {
         /// Waits for the device.
@@ -204,6 +262,33 @@ impl GenerationStatus {
             (self, next),
             (Queued | Retrying, Processing | Failed) | (Processing, Completed | Retrying | Failed)
         )
+    }
+}
+
+impl TransactionStatus {
+    /// Whether a transaction in this state may come into `next`.
+    #[must_use]
+    pub const fn may_become(self, next: Self) -> bool {
+        use TransactionStatus::{Completed, Failed, Pending};
+        matches!((self, next), (Pending, Completed | Failed))
+    }
+}
+
+impl PurchaseStatus {
+    /// Whether a purchase in this state may come into `next`. A cancelled one stays `paid`: how much of it was cancelled is a number.
+    #[must_use]
+    pub const fn may_become(self, next: Self) -> bool {
+        use PurchaseStatus::{Authorized, Failed, Paid, Pending};
+        matches!((self, next), (Pending, Authorized | Paid | Failed) | (Authorized, Paid | Failed))
+    }
+}
+
+impl WithdrawalStatus {
+    /// Whether a withdrawal in this state may come into `next`.
+    #[must_use]
+    pub const fn may_become(self, next: Self) -> bool {
+        use WithdrawalStatus::{Paid, Rejected, Requested};
+        matches!((self, next), (Requested, Paid | Rejected))
     }
 }
 

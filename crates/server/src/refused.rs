@@ -108,10 +108,11 @@ fn status(refusal: &Refusal) -> StatusCode {
         | Refusal::StyleUnknown { .. }
         | Refusal::GenerationUnknown { .. }
         | Refusal::ArtworkUnknown { .. }
+        | Refusal::PurchaseUnknown { .. }
         | Refusal::UploadUnknown { .. } => StatusCode::NOT_FOUND,
         Refusal::NotSignedIn {} => StatusCode::UNAUTHORIZED,
         Refusal::AccountInactive {} | Refusal::ArtistOnly {} | Refusal::DeviceElsewhere {} => StatusCode::FORBIDDEN,
-        Refusal::NotEnoughTokens { .. } => StatusCode::PAYMENT_REQUIRED,
+        Refusal::NotEnoughTokens { .. } | Refusal::SpendingFrozen { .. } => StatusCode::PAYMENT_REQUIRED,
         Refusal::StyleNameTaken { .. }
         | Refusal::StyleInUse { .. }
         | Refusal::StyleLimitReached { .. }
@@ -126,8 +127,12 @@ fn status(refusal: &Refusal) -> StatusCode {
         | Refusal::AttemptStale { .. }
         | Refusal::GenerationNotShowable { .. }
         | Refusal::JournalBroken { .. }
+        | Refusal::NotEnoughEarned { .. }
+        | Refusal::PaymentsOff {}
+        | Refusal::TooManyPurchases { .. }
         | Refusal::IdempotencyKeyReused {} => StatusCode::CONFLICT,
         Refusal::UploadRefused { .. }
+        | Refusal::PackageUnknown { .. }
         | Refusal::NumberOutOfRange { .. }
         | Refusal::TagEmpty {}
         | Refusal::TagNotEnglish { .. }

@@ -89,7 +89,7 @@ pub(crate) async fn give_up(tx: &mut PgTransaction<'_>, ticket: &mut Ticket) -> 
 /// Whether the user has a refund left that nobody looks at: the larger of three and one in twenty of 30 days.
 async fn within_budget(tx: &mut PgTransaction<'_>, user: UserId) -> Answer<bool> {
     // The user's row, so that two that fail at once do not both take the last one.
-    sqlx::query_scalar!("SELECT id FROM users WHERE id = $1 FOR UPDATE", user.get())
+    sqlx::query_scalar!("SELECT id FROM users WHERE id = $1 FOR NO KEY UPDATE", user.get())
         .fetch_one(&mut **tx)
         .await?;
     let within = sqlx::query_scalar!(
