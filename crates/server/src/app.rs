@@ -87,9 +87,10 @@ impl App {
     /// The database's.
     pub async fn is_migrated(&self) -> sqlx::Result<bool> {
         // Not a checked query: the migrator makes this table, no migration does.
-        let newest: Result<Option<i64>, _> = sqlx::query_scalar("SELECT max(version) FROM _sqlx_migrations WHERE success")
-            .fetch_one(&self.pool)
-            .await;
+        let newest: Result<Option<i64>, _> =
+            sqlx::query_scalar("SELECT max(version) FROM _sqlx_migrations WHERE success")
+                .fetch_one(&self.pool)
+                .await;
         let needed = MIGRATIONS.iter().map(|migration| migration.version).max();
         match newest {
             Ok(newest) => Ok(newest >= needed),

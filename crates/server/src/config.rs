@@ -112,7 +112,7 @@ pub struct Secret(SecretString);
 #[derive(Debug, thiserror::Error)]
 pub enum ConfigError {
     /// Not of the right kind, or unknown.
-    #[error("the settings: {0}")]
+    #[error("the settings")]
     Settings(#[source] Box<figment::Error>),
     /// The file that was named is not there.
     #[error("there is no file {0}")]
@@ -178,7 +178,9 @@ impl Config {
         }
         // What every other program calls the database; one of ours goes before.
         let shared = Env::raw().only(&["DATABASE_URL"]);
-        let ours = Env::prefixed("ATELIER_").split("__").ignore(&["server_database_url", "log_filter"]);
+        let ours = Env::prefixed("ATELIER_")
+            .split("__")
+            .ignore(&["server_database_url", "log_filter"]);
         let config: Self = figment
             .merge(shared)
             .merge(ours)
@@ -195,9 +197,13 @@ impl Config {
     pub fn check(&self) -> Result<(), ConfigError> {
         let wrong = |setting, problem| Err(ConfigError::Wrong { setting, problem });
         for (setting, url) in [("database_url", &self.database_url), ("reads_url", &self.reads_url)] {
-            let postgres = |url: &Secret| url.expose().starts_with("postgres://") || url.expose().starts_with("postgresql://");
+            let postgres =
+                |url: &Secret| url.expose().starts_with("postgres://") || url.expose().starts_with("postgresql://");
             if url.as_ref().is_some_and(|url| !postgres(url)) {
-                return wrong(setting, "is not the address of a Postgres: postgres://user:password@host/database");
+                return wrong(
+                    setting,
+                    "is not the address of a Postgres: postgres://user:password@host/database",
+                );
             }
         }
         if self.connections_max == 0 {
@@ -207,19 +213,25 @@ impl Config {
             return wrong("objects.bucket", "is missing, but other settings of a bucket are there");
         }
         if self.objects.access_key_id.is_some() != self.objects.secret_access_key.is_some() {
-            return wrong("objects.secret_access_key", "goes together with objects.access_key_id: both or neither");
+            return wrong(
+                "objects.secret_access_key",
+                "goes together with objects.access_key_id: both or neither",
+            );
         }
         match self.mode {
-            Mode::Development if !self.listen.ip().is_loopback() => {
-                wrong("listen", "a development server signs in anybody, so it listens on loopback only; set mode = \"hosted\"")
-            }
+            Mode::Development if !self.listen.ip().is_loopback() => wrong(
+                "listen",
+                "a development server signs in anybody, so it listens on loopback only; set mode = \"hosted\"",
+            ),
             Mode::Hosted if self.database_url.is_none() => wrong("database_url", "a hosted server needs one"),
-            Mode::Hosted if self.signing_key.is_none() => {
-                wrong("signing_key", "a hosted server needs one, the same in all its processes: openssl rand -hex 32")
-            }
-            Mode::Hosted if self.public_url.as_ref().is_none_or(|url| url.scheme() != "https") => {
-                wrong("public_url", "a hosted server needs the https:// address under which it is reached")
-            }
+            Mode::Hosted if self.signing_key.is_none() => wrong(
+                "signing_key",
+                "a hosted server needs one, the same in all its processes: openssl rand -hex 32",
+            ),
+            Mode::Hosted if self.public_url.as_ref().is_none_or(|url| url.scheme() != "https") => wrong(
+                "public_url",
+                "a hosted server needs the https:// address under which it is reached",
+            ),
             Mode::Development | Mode::Hosted => Ok(()),
         }
     }
@@ -312,7 +324,10 @@ mod tests {
     fn a_development_server_stays_on_loopback() {
         assert!(Config::default().check().is_ok());
         let everywhere = Config::default().listening_everywhere(80);
-        assert!(matches!(everywhere.check(), Err(ConfigError::Wrong { setting: "listen", .. })));
+        assert!(matches!(
+            everywhere.check(),
+            Err(ConfigError::Wrong { setting: "listen", .. })
+        ));
     }
 
     #[test]
@@ -320,11 +335,41 @@ mod tests {
         assert!(hosted().check().is_ok());
         assert_eq!(hosted().public_url(), "https://atelier.example");
         for (setting, broken) in [
-            ("database_url", Config { database_url: None, ..hosted() }),
-            ("database_url", Config { database_url: Some("sqlite:x".to_owned().into()), ..hosted() }),
-            ("signing_key", Config { signing_key: None, ..hosted() }),
-            ("public_url", Config { public_url: None, ..hosted() }),
-            ("connections_max", Config { connections_max: 0, ..hosted() }),
+            (
+                "database_url",
+                Config {
+                    database_url: None,
+                    ..hosted()
+                },
+            ),
+            (
+                "database_url",
+                Config {
+                    database_url: Some("sqlite:x".to_owned().into()),
+                    ..hosted()
+                },
+            ),
+            (
+                "signing_key",
+                Config {
+                    signing_key: None,
+                    ..hosted()
+                },
+            ),
+            (
+                "public_url",
+                Config {
+                    public_url: None,
+                    ..hosted()
+                },
+            ),
+            (
+                "connections_max",
+                Config {
+                    connections_max: 0,
+                    ..hosted()
+                },
+            ),
         ] {
             assert!(matches!(broken.check(), Err(ConfigError::Wrong { setting: named, .. }) if named == setting));
         }

@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
+use axum::Router;
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::routing::get;
-use axum::Router;
 
 use crate::app::App;
 
@@ -29,7 +29,10 @@ async fn ready(State(app): State<App>) -> (StatusCode, &'static str) {
     }
     match tokio::time::timeout(PATIENCE, app.is_migrated()).await {
         Ok(Ok(true)) => (StatusCode::OK, "ready\n"),
-        Ok(Ok(false)) => (NOT_NOW, "the tables are older than this program: atelier-server migrate\n"),
+        Ok(Ok(false)) => (
+            NOT_NOW,
+            "the tables are older than this program: atelier-server migrate\n",
+        ),
         Ok(Err(error)) => {
             tracing::warn!(%error, "not ready");
             (NOT_NOW, "the database failed\n")

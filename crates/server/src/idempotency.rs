@@ -22,7 +22,11 @@ impl FromRequestParts<App> for IdempotencyKey {
     type Rejection = Refused;
 
     async fn from_request_parts(parts: &mut Parts, _: &App) -> Answer<Self> {
-        let key = parts.headers.get("idempotency-key").and_then(|value| value.to_str().ok()).unwrap_or_default();
+        let key = parts
+            .headers
+            .get("idempotency-key")
+            .and_then(|value| value.to_str().ok())
+            .unwrap_or_default();
         let known = |c: u8| c.is_ascii_alphanumeric() || c == b'_' || c == b'-';
         if key.is_empty() || key.len() > KEY_CHARS_MAX || !key.bytes().all(known) {
             return Err(Refusal::RequestInvalid {

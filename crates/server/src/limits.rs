@@ -106,16 +106,27 @@ pub(crate) async fn admit(State(app): State<App>, request: Request, next: Next) 
 pub(crate) async fn in_time(State(app): State<App>, request: Request, next: Next) -> Response {
     let path = request.extensions().get::<MatchedPath>().map(MatchedPath::as_str);
     let upload = request.method() == Method::PUT && path.is_some_and(|path| path.ends_with(UPLOAD_PATH));
-    let seconds = if upload { UPLOAD_S_MAX } else { app.config.limits.request_s_max };
+    let seconds = if upload {
+        UPLOAD_S_MAX
+    } else {
+        app.config.limits.request_s_max
+    };
     match tokio::time::timeout(Duration::from_secs(seconds), next.run(request)).await {
         Ok(response) => response,
-        Err(_) => (StatusCode::SERVICE_UNAVAILABLE, Refused::from(Refusal::ServerBusy { retry_s: BUSY_RETRY_S })).into_response(),
+        Err(_) => (
+            StatusCode::SERVICE_UNAVAILABLE,
+            Refused::from(Refusal::ServerBusy { retry_s: BUSY_RETRY_S }),
+        )
+            .into_response(),
     }
 }
 
 /// Who asks: the peer, or whom the last trusted proxy names.
 fn address(request: &Request, trusted_proxies: u8) -> Option<IpAddr> {
-    let peer = request.extensions().get::<ConnectInfo<SocketAddr>>().map(|ConnectInfo(peer)| peer.ip());
+    let peer = request
+        .extensions()
+        .get::<ConnectInfo<SocketAddr>>()
+        .map(|ConnectInfo(peer)| peer.ip());
     if trusted_proxies == 0 {
         return peer;
     }
@@ -149,11 +160,17 @@ mod tests {
 
     #[test]
     fn who_comes_too_often_is_told_when_to_come_again() {
-        let gate = Gate::new(&Limits { per_user_min: 2, ..Limits::default() });
+        let gate = Gate::new(&Limits {
+            per_user_min: 2,
+            ..Limits::default()
+        });
         let (ada, ben) = (UserId::try_from(1).expect("an id"), UserId::try_from(2).expect("an id"));
         assert!(gate.user(ada).is_ok() && gate.user(ada).is_ok());
         let refused = gate.user(ada).expect_err("the third");
-        assert!(matches!(refused.refusal(), Refusal::TooManyRequests { retry_s: 1..=31 }));
+        assert!(matches!(
+            refused.refusal(),
+            Refusal::TooManyRequests { retry_s: 1..=31 }
+        ));
         assert!(gate.user(ben).is_ok());
     }
 }

@@ -3,6 +3,7 @@
 use std::io::Write as _;
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::process::ExitCode;
 use std::time::Duration;
 
 use anyhow::{Context as _, bail};
@@ -75,8 +76,18 @@ struct Amounts {
     generations: i64,
 }
 
-fn main() -> anyhow::Result<()> {
-    let arguments = Arguments::parse();
+fn main() -> ExitCode {
+    match start(Arguments::parse()) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            // The whole chain in one line: what was tried, and why it failed.
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn start(arguments: Arguments) -> anyhow::Result<()> {
     if let Command::Openapi { file } = &arguments.command {
         return describe(file.as_deref());
     }
@@ -93,7 +104,11 @@ fn main() -> anyhow::Result<()> {
     config.check()?;
     log(config.log);
     // Ends after everything that uses it.
-    let cluster = if config.database_url.is_none() { Some(private_database(&mut config)?) } else { None };
+    let cluster = if config.database_url.is_none() {
+        Some(private_database(&mut config)?)
+    } else {
+        None
+    };
     let runtime = tokio::runtime::Runtime::new()?;
     runtime.block_on(run(arguments.command, config, cluster.is_some()))
 }
@@ -107,11 +122,23 @@ async fn run(command: Command, config: Config, private: bool) -> anyhow::Result<
         Command::Serve { .. } => serve(app).await,
         Command::Migrate => Ok(()),
         Command::Openapi { .. } => unreachable!("needs no database, and was done without"),
-        Command::Load(Amounts { users, styles, generations }) => {
+        Command::Load(Amounts {
+            users,
+            styles,
+            generations,
+        }) => {
             if app.config.is_hosted() {
                 bail!("that is for development databases only");
             }
-            load::fill(&app.pool, Load { users, styles, generations }).await
+            load::fill(
+                &app.pool,
+                Load {
+                    users,
+                    styles,
+                    generations,
+                },
+            )
+            .await
         }
         Command::Style(command) => Ok(style::run(&app, command).await?),
         Command::Tag(command) => Ok(tag::run(&app, command).await?),
@@ -132,7 +159,9 @@ async fn serve(app: App) -> anyhow::Result<()> {
         bail!("the tables are older than this program: run `atelier-server migrate` first");
     }
     metrics::install();
-    let listener = TcpListener::bind(app.config.listen).await.with_context(|| format!("listen on {}", app.config.listen))?;
+    let listener = TcpListener::bind(app.config.listen)
+        .await
+        .with_context(|| format!("listen on {}", app.config.listen))?;
     let address = listener.local_addr()?;
     let (stopping, drain) = (app.stopping.clone(), Duration::from_secs(app.config.limits.drain_s_max));
     tokio::spawn(stop_when_asked(stopping.clone()));
@@ -142,12 +171,18 @@ async fn serve(app: App) -> anyhow::Result<()> {
         let listener = TcpListener::bind(metrics_address).await.context("metrics_listen")?;
         let router = metrics::router(app.clone());
         let stopped = stopping.clone().cancelled_owned();
-        tokio::spawn(axum::serve(listener, router).with_graceful_shutdown(stopped).into_future());
+        tokio::spawn(
+            axum::serve(listener, router)
+                .with_graceful_shutdown(stopped)
+                .into_future(),
+        );
     }
     tracing::info!(%address, "listening");
     show(&[format!("listening on http://{address}")])?;
     let service = app::router(app).into_make_service_with_connect_info::<SocketAddr>();
-    let served = axum::serve(listener, service).with_graceful_shutdown(stopping.clone().cancelled_owned()).into_future();
+    let served = axum::serve(listener, service)
+        .with_graceful_shutdown(stopping.clone().cancelled_owned())
+        .into_future();
     tokio::select! {
         served = served => served.context("serving"),
         () = async { stopping.cancelled().await; tokio::time::sleep(drain).await } => {
@@ -159,7 +194,8 @@ async fn serve(app: App) -> anyhow::Result<()> {
 
 async fn stop_when_asked(stopping: CancellationToken) {
     use tokio::signal::unix::{SignalKind, signal};
-    let (Ok(mut terminate), Ok(mut interrupt)) = (signal(SignalKind::terminate()), signal(SignalKind::interrupt())) else {
+    let (Ok(mut terminate), Ok(mut interrupt)) = (signal(SignalKind::terminate()), signal(SignalKind::interrupt()))
+    else {
         tracing::error!("signals cannot be heard: only a kill ends this process");
         return;
     };
@@ -186,7 +222,9 @@ fn show(lines: &[String]) -> anyhow::Result<()> {
 
 fn log(format: LogFormat) {
     let filter = EnvFilter::try_from_env("ATELIER_LOG_FILTER").unwrap_or_else(|_| EnvFilter::new("info"));
-    let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    let log = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr);
     match format {
         LogFormat::Text => log.init(),
         LogFormat::Json => log.json().init(),

@@ -40,7 +40,9 @@ pub fn install() -> Option<&'static PrometheusHandle> {
                 .ok()?;
             let handle = builder.install_recorder();
             describe();
-            handle.inspect_err(|error| tracing::error!(%error, "nothing is counted")).ok()
+            handle
+                .inspect_err(|error| tracing::error!(%error, "nothing is counted"))
+                .ok()
         })
         .as_ref()
 }
@@ -67,5 +69,8 @@ async fn render(State(app): State<App>) -> String {
         gauge!(CONNECTIONS_IDLE, "pool" => name).set(u32::try_from(pool.num_idle()).unwrap_or(u32::MAX));
     }
     let handle = install();
-    handle.inspect(|handle| handle.run_upkeep()).map(PrometheusHandle::render).unwrap_or_default()
+    handle
+        .inspect(|handle| handle.run_upkeep())
+        .map(PrometheusHandle::render)
+        .unwrap_or_default()
 }

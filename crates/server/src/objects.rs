@@ -79,7 +79,9 @@ impl Objects {
         }
         if let Some(endpoint) = &objects.endpoint {
             // A store of one's own, on this machine perhaps: its buckets are folders of its address, not names before it.
-            s3 = s3.with_endpoint(endpoint.as_str().trim_end_matches('/')).with_virtual_hosted_style_request(false);
+            s3 = s3
+                .with_endpoint(endpoint.as_str().trim_end_matches('/'))
+                .with_virtual_hosted_style_request(false);
             s3 = s3.with_allow_http(endpoint.scheme() == "http");
         }
         if let (Some(id), Some(secret)) = (&objects.access_key_id, &objects.secret_access_key) {
@@ -160,7 +162,10 @@ impl Objects {
     /// # Errors
     /// The store's.
     pub async fn put(&self, key: &str, bytes: Bytes) -> object_store::Result<()> {
-        self.store.put(&Path::from(key), PutPayload::from_bytes(bytes)).await.map(drop)
+        self.store
+            .put(&Path::from(key), PutPayload::from_bytes(bytes))
+            .await
+            .map(drop)
     }
 
     /// Writes an object part by part; it is there when the writer is finished.

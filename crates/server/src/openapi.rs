@@ -14,17 +14,28 @@ const REFUSAL: &str = "Refusal";
 /// Adds what all have in common. An operation that says nothing about signing in needs it; those for everybody say `security(())`.
 pub(crate) fn complete(mut document: OpenApi) -> OpenApi {
     document.info = Info::new("Atelier", env!("CARGO_PKG_VERSION"));
-    document.info.description = Some("Accounts, tokens, styles, generations and what people say about them.".to_owned());
+    document.info.description =
+        Some("Accounts, tokens, styles, generations and what people say about them.".to_owned());
     let components = document.components.get_or_insert_with(Components::new);
     let bearer = SecurityScheme::Http(Http::new(HttpAuthScheme::Bearer));
     components.security_schemes.insert(BEARER.to_owned(), bearer.into());
-    components.schemas.insert(REFUSAL.to_owned(), RefusalBody::schema().into());
+    components
+        .schemas
+        .insert(REFUSAL.to_owned(), RefusalBody::schema().into());
     document.security = Some(vec![SecurityRequirement::new(BEARER, Vec::<String>::new())]);
     for path in document.paths.paths.values_mut() {
         for operation in operations(path) {
-            for (statuses, when) in [("4XX", "Refused; `code` says why."), ("5XX", "Cannot be answered just now, or a defect.")] {
+            // A handler is called after what it does, its file after the noun.
+            if let (Some(id), Some(noun)) = (&mut operation.operation_id, operation.tags.iter().flatten().next()) {
+                id.insert_str(0, &format!("{noun}_"));
+            }
+            for (statuses, when) in [
+                ("4XX", "Refused; `code` says why."),
+                ("5XX", "Cannot be answered just now, or a defect."),
+            ] {
                 let all = &mut operation.responses.responses;
-                all.entry(statuses.to_owned()).or_insert_with(|| RefOr::T(refusal(when)));
+                all.entry(statuses.to_owned())
+                    .or_insert_with(|| RefOr::T(refusal(when)));
             }
         }
     }
@@ -34,11 +45,25 @@ pub(crate) fn complete(mut document: OpenApi) -> OpenApi {
 fn refusal(when: &str) -> Response {
     let mut response = Response::new(when);
     let schema = RefOr::Ref(Ref::from_schema_name(REFUSAL));
-    response.content.insert("application/json".to_owned(), Content::new(Some(schema)).into());
+    response
+        .content
+        .insert("application/json".to_owned(), Content::new(Some(schema)).into());
     response
 }
 
 fn operations(path: &mut PathItem) -> impl Iterator<Item = &mut Operation> {
-    let PathItem { get, put, post, delete, options, head, patch, trace, .. } = path;
-    [get, put, post, delete, options, head, patch, trace].into_iter().flatten()
+    let PathItem {
+        get,
+        put,
+        post,
+        delete,
+        options,
+        head,
+        patch,
+        trace,
+        ..
+    } = path;
+    [get, put, post, delete, options, head, patch, trace]
+        .into_iter()
+        .flatten()
 }

@@ -59,7 +59,13 @@ impl Act {
     ///
     /// # Errors
     /// The database's.
-    pub async fn note(&self, tx: &mut PgTransaction<'_>, action: &str, target: i64, details: Value) -> sqlx::Result<()> {
+    pub async fn note(
+        &self,
+        tx: &mut PgTransaction<'_>,
+        action: &str,
+        target: i64,
+        details: Value,
+    ) -> sqlx::Result<()> {
         sqlx::query!(
             r#"INSERT INTO operator_actions (operator, action, target_id, reason, details)
                VALUES ($1, $2, $3, $4, $5)"#,

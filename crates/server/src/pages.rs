@@ -53,7 +53,10 @@ impl Cursor {
     /// # Errors
     /// [`Refusal::RequestInvalid`] for a word that this list did not give.
     pub fn decode<T: DeserializeOwned>(word: &str) -> Answer<T> {
-        let key = URL_SAFE_NO_PAD.decode(word).ok().and_then(|json| serde_json::from_slice(&json).ok());
+        let key = URL_SAFE_NO_PAD
+            .decode(word)
+            .ok()
+            .and_then(|json| serde_json::from_slice(&json).ok());
         key.ok_or_else(|| {
             Refusal::RequestInvalid {
                 reason: "`after` is not from this list".to_owned(),

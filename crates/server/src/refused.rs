@@ -35,7 +35,9 @@ impl From<sqlx::Error> for Refused {
     fn from(error: sqlx::Error) -> Self {
         if passes(&error) {
             tracing::warn!(%error, "the database is away or busy");
-            return Self(Refusal::ServerBusy { retry_s: DATABASE_RETRY_S });
+            return Self(Refusal::ServerBusy {
+                retry_s: DATABASE_RETRY_S,
+            });
         }
         tracing::error!(%error, "the database failed");
         Self::defect()
@@ -48,7 +50,10 @@ fn passes(error: &sqlx::Error) -> bool {
         sqlx::Error::Io(_) | sqlx::Error::PoolTimedOut | sqlx::Error::PoolClosed | sqlx::Error::WorkerCrashed => true,
         // Serialisation, deadlock; out of connections; cancelled, shut down, crashed, starting; lock not had in time; connection gone.
         sqlx::Error::Database(error) => error.code().is_some_and(|code| {
-            matches!(&*code, "40001" | "40P01" | "53300" | "57014" | "57P01" | "57P02" | "57P03" | "55P03") || code.starts_with("08")
+            matches!(
+                &*code,
+                "40001" | "40P01" | "53300" | "57014" | "57P01" | "57P02" | "57P03" | "55P03"
+            ) || code.starts_with("08")
         }),
         _ => false,
     }
@@ -58,7 +63,9 @@ impl Refused {
     /// Something that nobody can mend from outside. The log has the rest under the request's id, which is all that leaves.
     #[must_use]
     pub fn defect() -> Self {
-        Self(Refusal::Internal { reason: format!("request {}", crate::requests::current()) })
+        Self(Refusal::Internal {
+            reason: format!("request {}", crate::requests::current()),
+        })
     }
 
     /// As JSON.
@@ -96,7 +103,10 @@ impl IntoResponse for Refused {
     }
 }
 
-#[expect(clippy::wildcard_enum_match_arm, reason = "the refusals of the desktop never leave here; what is not said is a bad request")]
+#[expect(
+    clippy::wildcard_enum_match_arm,
+    reason = "the refusals of the desktop never leave here; what is not said is a bad request"
+)]
 fn status(refusal: &Refusal) -> StatusCode {
     match refusal {
         Refusal::Internal { .. } => StatusCode::INTERNAL_SERVER_ERROR,

@@ -36,7 +36,11 @@ pub(crate) fn current() -> String {
 pub(crate) async fn follow(mut request: Request, next: Next) -> Response {
     let id = taken_over(request.headers()).unwrap_or_else(|| Uuid::new_v4().simple().to_string());
     let method = request.method().clone();
-    let path = request.extensions().get::<MatchedPath>().map_or("unknown", MatchedPath::as_str).to_owned();
+    let path = request
+        .extensions()
+        .get::<MatchedPath>()
+        .map_or("unknown", MatchedPath::as_str)
+        .to_owned();
     let span = tracing::info_span!("request", %id, %method, path);
     let value = HeaderValue::from_str(&id).unwrap_or_else(|_| HeaderValue::from_static("unknown"));
     request.headers_mut().insert(REQUEST_ID, value.clone());
@@ -66,7 +70,10 @@ fn taken_over(headers: &HeaderMap) -> Option<String> {
 pub(crate) async fn one_form(request: Request, next: Next) -> Response {
     let response = next.run(request).await;
     let status = response.status();
-    let json = response.headers().get(header::CONTENT_TYPE).is_some_and(|kind| kind.as_bytes().ends_with(b"json"));
+    let json = response
+        .headers()
+        .get(header::CONTENT_TYPE)
+        .is_some_and(|kind| kind.as_bytes().ends_with(b"json"));
     if !status.is_client_error() || json || response.headers().contains_key(header::LOCATION) {
         return response;
     }
@@ -91,7 +98,10 @@ pub(crate) async fn one_form(request: Request, next: Next) -> Response {
 
 /// A defect that ended a handler ends that one answer only.
 pub(crate) fn after_panic(panic: Box<dyn Any + Send + 'static>) -> Response<Body> {
-    let said = panic.downcast_ref::<String>().map(String::as_str).or_else(|| panic.downcast_ref::<&str>().copied());
+    let said = panic
+        .downcast_ref::<String>()
+        .map(String::as_str)
+        .or_else(|| panic.downcast_ref::<&str>().copied());
     tracing::error!(panic = said.unwrap_or("without a word"), "a handler ended");
     Refused::defect().into_response()
 }
@@ -102,13 +112,19 @@ pub(crate) async fn protect(request: Request, next: Next) -> Response {
         (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
         (header::X_FRAME_OPTIONS, "DENY"),
         (header::REFERRER_POLICY, "no-referrer"),
-        (header::CONTENT_SECURITY_POLICY, "default-src 'none'; frame-ancestors 'none'"),
+        (
+            header::CONTENT_SECURITY_POLICY,
+            "default-src 'none'; frame-ancestors 'none'",
+        ),
         (header::CACHE_CONTROL, "no-store"),
         (header::STRICT_TRANSPORT_SECURITY, "max-age=31536000"),
     ];
     let mut response = next.run(request).await;
     for (name, value) in HEADERS {
-        response.headers_mut().entry(name).or_insert(HeaderValue::from_static(value));
+        response
+            .headers_mut()
+            .entry(name)
+            .or_insert(HeaderValue::from_static(value));
     }
     response
 }

@@ -53,7 +53,9 @@ pub enum ClusterError {
     #[error("the cluster in {0} belongs to another process that has not started it")]
     Owned(PathBuf),
     /// Made by a Postgres that is not this one.
-    #[error("the cluster in {folder} was made by Postgres {made}, but the Postgres found is {found}: pg_upgrade or another data folder")]
+    #[error(
+        "the cluster in {folder} was made by Postgres {made}, but the Postgres found is {found}: pg_upgrade or another data folder"
+    )]
     OtherVersion {
         /// Of the cluster.
         folder: PathBuf,
@@ -123,7 +125,11 @@ impl Cluster {
             owned,
         };
         if cluster.owned.is_none() {
-            return if cluster.runs() { Ok(cluster) } else { Err(ClusterError::Owned(cluster.folder.clone())) };
+            return if cluster.runs() {
+                Ok(cluster)
+            } else {
+                Err(ClusterError::Owned(cluster.folder.clone()))
+            };
         }
         cluster.give_away()?;
         if !cluster.data().join("PG_VERSION").is_file() {
@@ -172,7 +178,10 @@ impl Cluster {
         if let Some(account) = &self.account {
             account.dress(&mut command);
         }
-        command.current_dir(&self.folder).stdin(Stdio::null()).env_remove("PGDATA");
+        command
+            .current_dir(&self.folder)
+            .stdin(Stdio::null())
+            .env_remove("PGDATA");
         command
     }
 
@@ -182,21 +191,33 @@ impl Cluster {
     /// [`ClusterError::Failed`] with the end of its log.
     pub fn start(&self) -> Result<(), ClusterError> {
         let sockets = self.sockets.to_string_lossy();
-        let mut options = format!("-c listen_addresses= -c unix_socket_directories='{sockets}' -c unix_socket_permissions=0700");
+        let mut options =
+            format!("-c listen_addresses= -c unix_socket_directories='{sockets}' -c unix_socket_permissions=0700");
         for setting in &self.settings {
             options.push_str(&format!(" -c {setting}"));
         }
         let log = self.folder.join("postgres.log");
         let mut start = self.program("pg_ctl");
-        start.args(["start", "--wait", "--silent", "--timeout", WAIT_S, "--pgdata"]).arg(self.data());
+        start
+            .args(["start", "--wait", "--silent", "--timeout", WAIT_S, "--pgdata"])
+            .arg(self.data());
         // The server inherits what it is given: pipes of ours would stay open as long as it runs.
-        start.arg("--log").arg(&log).arg("--options").arg(options).stdout(Stdio::null()).stderr(Stdio::null());
+        start
+            .arg("--log")
+            .arg(&log)
+            .arg("--options")
+            .arg(options)
+            .stdout(Stdio::null())
+            .stderr(Stdio::null());
         let status = start.status().map_err(file(&self.binaries))?;
         if status.success() {
             return Ok(());
         }
         let said = fs::read_to_string(&log).unwrap_or_default();
-        Err(ClusterError::Failed { program: "pg_ctl start", said: tail(&said) })
+        Err(ClusterError::Failed {
+            program: "pg_ctl start",
+            said: tail(&said),
+        })
     }
 
     /// Ends it.
@@ -209,7 +230,17 @@ impl Cluster {
             Stop::Immediate => "immediate",
         };
         let mut stop = self.program("pg_ctl");
-        stop.args(["stop", "--wait", "--silent", "--timeout", WAIT_S, "--mode", mode, "--pgdata"]).arg(self.data());
+        stop.args([
+            "stop",
+            "--wait",
+            "--silent",
+            "--timeout",
+            WAIT_S,
+            "--mode",
+            mode,
+            "--pgdata",
+        ])
+        .arg(self.data());
         run(&mut stop, "pg_ctl stop").map(drop)
     }
 
@@ -219,9 +250,17 @@ impl Cluster {
     /// [`ClusterError::Failed`].
     pub fn make_database(&self, name: &str) -> Result<(), ClusterError> {
         let mut list = self.sql("postgres");
-        list.args(["--tuples-only", "--no-align", "--command", "SELECT datname FROM pg_database"]);
+        list.args([
+            "--tuples-only",
+            "--no-align",
+            "--command",
+            "SELECT datname FROM pg_database",
+        ]);
         let there = run(&mut list, "psql")?;
-        if String::from_utf8_lossy(&there.stdout).lines().any(|database| database == name) {
+        if String::from_utf8_lossy(&there.stdout)
+            .lines()
+            .any(|database| database == name)
+        {
             return Ok(());
         }
         let mut make = self.sql("postgres");
@@ -232,7 +271,8 @@ impl Cluster {
     /// `psql` on one of its databases.
     fn sql(&self, database: &str) -> Command {
         let mut psql = self.program("psql");
-        psql.args(["--no-psqlrc", "--quiet", "--set", "ON_ERROR_STOP=1", "--dbname"]).arg(self.url(database));
+        psql.args(["--no-psqlrc", "--quiet", "--set", "ON_ERROR_STOP=1", "--dbname"])
+            .arg(self.url(database));
         psql
     }
 
@@ -251,7 +291,14 @@ impl Cluster {
             fs::remove_dir_all(&half).map_err(file(&half))?;
         }
         let mut make = self.program("initdb");
-        make.args(["--username", USER, "--auth-local=trust", "--auth-host=reject", "--encoding=UTF8", "--locale=C"]);
+        make.args([
+            "--username",
+            USER,
+            "--auth-local=trust",
+            "--auth-host=reject",
+            "--encoding=UTF8",
+            "--locale=C",
+        ]);
         make.args(["--data-checksums", "--pgdata"]).arg(&half);
         if self.settings.iter().any(|setting| setting == "fsync=off") {
             make.arg("--no-sync");
@@ -265,7 +312,11 @@ impl Cluster {
         let made = fs::read_to_string(&path).map_err(file(&path))?.trim().to_owned();
         let found = version(&self.binaries).ok_or(ClusterError::NotInstalled)?;
         if made != found.to_string() {
-            return Err(ClusterError::OtherVersion { folder: self.folder.clone(), made, found });
+            return Err(ClusterError::OtherVersion {
+                folder: self.folder.clone(),
+                made,
+                found,
+            });
         }
         Ok(())
     }
@@ -303,7 +354,11 @@ pub fn binaries() -> Result<PathBuf, ClusterError> {
     // The shell knows the PATH; the environment is read in `main` only.
     let in_path = Command::new("sh").args(["-c", "command -v initdb"]).output().ok();
     let in_path = in_path.and_then(|answer| String::from_utf8(answer.stdout).ok());
-    let mut folders: Vec<_> = in_path.iter().filter_map(|path| Path::new(path.trim()).parent()).map(Path::to_owned).collect();
+    let mut folders: Vec<_> = in_path
+        .iter()
+        .filter_map(|path| Path::new(path.trim()).parent())
+        .map(Path::to_owned)
+        .collect();
     for (parent, inside) in [
         ("/usr/lib/postgresql", "bin"),
         ("/usr/local/opt", "bin"),
@@ -313,7 +368,8 @@ pub fn binaries() -> Result<PathBuf, ClusterError> {
     ] {
         let entries = fs::read_dir(parent).into_iter().flatten().flatten();
         // Of folders with everything in them only those that are Postgres's: `postgresql@17`, `pgsql-17`.
-        let ours = entries.filter(|entry| parent.contains("ostgre") || entry.file_name().to_string_lossy().contains("sql"));
+        let ours =
+            entries.filter(|entry| parent.contains("ostgre") || entry.file_name().to_string_lossy().contains("sql"));
         folders.extend(ours.map(|entry| entry.path().join(inside)));
     }
     folders
@@ -332,7 +388,12 @@ fn version(binaries: &Path) -> Option<u32> {
     let answer = Command::new(binaries.join("postgres")).arg("--version").output().ok()?;
     let said = String::from_utf8(answer.stdout).ok()?;
     let number = said.split(") ").nth(1)?;
-    number.chars().take_while(char::is_ascii_digit).collect::<String>().parse().ok()
+    number
+        .chars()
+        .take_while(char::is_ascii_digit)
+        .collect::<String>()
+        .parse()
+        .ok()
 }
 
 /// `None` when another process holds it.
@@ -341,7 +402,10 @@ fn lock(path: &Path) -> Result<Option<File>, ClusterError> {
     match lock.try_lock() {
         Ok(()) => Ok(Some(lock)),
         Err(TryLockError::WouldBlock) => Ok(None),
-        Err(TryLockError::Error(source)) => Err(ClusterError::File { path: path.to_owned(), source }),
+        Err(TryLockError::Error(source)) => Err(ClusterError::File {
+            path: path.to_owned(),
+            source,
+        }),
     }
 }
 
@@ -364,7 +428,10 @@ fn run(command: &mut Command, program: &'static str) -> Result<Output, ClusterEr
         return Ok(answer);
     }
     let said = [answer.stdout, answer.stderr].concat();
-    Err(ClusterError::Failed { program, said: tail(&String::from_utf8_lossy(&said)) })
+    Err(ClusterError::Failed {
+        program,
+        said: tail(&String::from_utf8_lossy(&said)),
+    })
 }
 
 /// The last lines, which say why.

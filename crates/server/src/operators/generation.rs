@@ -56,18 +56,37 @@ async fn reviews(app: &App) -> Result<Vec<String>, OperatorError> {
         let (generation, user, cost, attempts, since) = row;
         format!("generation {generation}  user {user}  {cost} tokens  {attempts} attempts  since {since}")
     };
-    Ok(rows.iter().map(|row| line(&(row.generation_id, row.user_id, row.cost_tokens, row.attempt, row.created_at))).collect())
+    Ok(rows
+        .iter()
+        .map(|row| {
+            line(&(
+                row.generation_id,
+                row.user_id,
+                row.cost_tokens,
+                row.attempt,
+                row.created_at,
+            ))
+        })
+        .collect())
 }
 
 async fn refund(app: &App, GenerationAct { generation, act }: GenerationAct) -> Result<(), OperatorError> {
     let mut tx = app.pool.begin().await?;
-    let unknown = OperatorError::Unknown { noun: "generation", id: generation.get() };
+    let unknown = OperatorError::Unknown {
+        noun: "generation",
+        id: generation.get(),
+    };
     let mut ticket = lock_any(&mut tx, generation).await?.ok_or(unknown)?;
     if ticket.state()? != TicketState::Review {
-        return Err(OperatorError::State { noun: "generation", id: generation.get(), state: format!("is {}", ticket.state) });
+        return Err(OperatorError::State {
+            noun: "generation",
+            id: generation.get(),
+            state: format!("is {}", ticket.state),
+        });
     }
     let details = json!({ "user": ticket.user, "tokens": ticket.cost_tokens });
-    act.note(&mut tx, "generation refund", generation.get(), details).await?;
+    act.note(&mut tx, "generation refund", generation.get(), details)
+        .await?;
     void::void(&mut tx, &mut ticket, Why::Operator).await?;
     tx.commit().await?;
     Ok(())
@@ -84,8 +103,13 @@ async fn hide(app: &App, GenerationAct { generation, act }: GenerationAct) -> Re
     )
     .fetch_optional(&mut *tx)
     .await?
-    .ok_or(OperatorError::State { noun: "generation", id: generation.get(), state: "is not in the gallery".to_owned() })?;
-    act.note(&mut tx, "generation hide", generation.get(), json!({})).await?;
+    .ok_or(OperatorError::State {
+        noun: "generation",
+        id: generation.get(),
+        state: "is not in the gallery".to_owned(),
+    })?;
+    act.note(&mut tx, "generation hide", generation.get(), json!({}))
+        .await?;
     feed::append(&mut tx, owner, Change::Generation(generation)).await?;
     tx.commit().await?;
     Ok(())

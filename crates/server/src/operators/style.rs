@@ -51,10 +51,17 @@ pub async fn run(app: &App, command: StyleCommand) -> Result<(), OperatorError> 
     )
     .fetch_optional(&mut *tx)
     .await?
-    .ok_or(OperatorError::Unknown { noun: "style", id: style.get() })?;
+    .ok_or(OperatorError::Unknown {
+        noun: "style",
+        id: style.get(),
+    })?;
     let (flagged, active) = (flagged.unwrap_or(before.is_flagged), active.unwrap_or(before.is_active));
     if (flagged, active) == (before.is_flagged, before.is_active) {
-        return Err(OperatorError::State { noun: "style", id: style.get(), state: "is so already".to_owned() });
+        return Err(OperatorError::State {
+            noun: "style",
+            id: style.get(),
+            state: "is so already".to_owned(),
+        });
     }
     sqlx::query!(
         r#"UPDATE styles

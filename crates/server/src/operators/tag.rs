@@ -49,7 +49,8 @@ pub async fn run(app: &App, command: TagCommand) -> Result<(), OperatorError> {
     .fetch_optional(&mut *tx)
     .await?
     .ok_or_else(|| OperatorError::Refused(format!("the tag {tag} is so already")))?;
-    act.note(&mut tx, action, id.get(), json!({ "tag": tag.to_lowercase() })).await?;
+    act.note(&mut tx, action, id.get(), json!({ "tag": tag.to_lowercase() }))
+        .await?;
     tx.commit().await?;
     Ok(())
 }

@@ -11,8 +11,13 @@ use crate::harness::Program;
 const SETTINGS: &[&str] = &["fsync=off"];
 
 async fn one(cluster: &Cluster) -> i32 {
-    let mut connection = PgConnection::connect(&cluster.url("postgres")).await.expect("it answers");
-    sqlx::query_scalar("SELECT 1").fetch_one(&mut connection).await.expect("it answers")
+    let mut connection = PgConnection::connect(&cluster.url("postgres"))
+        .await
+        .expect("it answers");
+    sqlx::query_scalar("SELECT 1")
+        .fetch_one(&mut connection)
+        .await
+        .expect("it answers")
 }
 
 #[tokio::test]
@@ -28,7 +33,9 @@ async fn a_cluster_survives_its_end_and_a_power_cut() {
         assert_eq!(one(&cluster).await, 1);
     }
     let cluster = Cluster::open(folder.path(), SETTINGS).expect("starts again");
-    PgConnection::connect(&cluster.url("atelier")).await.expect("the database is still there");
+    PgConnection::connect(&cluster.url("atelier"))
+        .await
+        .expect("the database is still there");
 }
 
 #[tokio::test]
@@ -61,7 +68,10 @@ fn a_made_up_version_is_said_to_be_another() {
     drop(Cluster::open(folder.path(), SETTINGS).expect("made"));
     std::fs::write(folder.path().join("data/PG_VERSION"), "9\n").expect("written");
     let refused = Cluster::open(folder.path(), SETTINGS).expect_err("another version");
-    assert!(matches!(&refused, ClusterError::OtherVersion { made, .. } if made == "9"), "{refused}");
+    assert!(
+        matches!(&refused, ClusterError::OtherVersion { made, .. } if made == "9"),
+        "{refused}"
+    );
 }
 
 /// Root hands the folder on to somebody who has to get there.
@@ -75,7 +85,10 @@ fn a_server_of_its_own_starts_stops_and_is_killed() {
     let folder = TempDir::new().expect("a folder");
     open_to_all(folder.path());
     let ready = |server: &Program| {
-        let answer = Command::new("curl").args(["-s", "-m", "10", &format!("{}/readyz", server.base)]).output().expect("curl");
+        let answer = Command::new("curl")
+            .args(["-s", "-m", "10", &format!("{}/readyz", server.base)])
+            .output()
+            .expect("curl");
         String::from_utf8_lossy(&answer.stdout).into_owned()
     };
     let first = Program::start(folder.path(), None, &[]);

@@ -53,7 +53,12 @@ impl House {
         let app = App::connect(config).await.expect("the database is there");
         let service = app::router(app.clone()).into_make_service_with_connect_info::<SocketAddr>();
         tokio::spawn(async move { axum::serve(listener, service).await.expect("serves") });
-        Self { app, address, http: reqwest::Client::new(), _folder: folder }
+        Self {
+            app,
+            address,
+            http: reqwest::Client::new(),
+            _folder: folder,
+        }
     }
 
     /// Its database.

@@ -2,11 +2,11 @@
 
 mod catalogue;
 mod clusters;
+mod generations;
 mod harness;
 mod house;
+mod lists;
 mod objects;
 mod operations;
-mod generations;
-mod lists;
 mod studio;
 mod styles;

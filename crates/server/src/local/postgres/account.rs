@@ -23,7 +23,8 @@ impl Account {
     /// `None` for an ordinary user, who runs Postgres as themselves.
     pub(super) fn needed(folder: &Path) -> Result<Option<Self>, ClusterError> {
         // Whoever runs this made the lock's folder, or owns it: root's own process table entry says it best.
-        let root = std::fs::metadata("/proc/self").map_or_else(|_| owner_of_new_file(folder) == Some(0), |own| own.uid() == 0);
+        let root =
+            std::fs::metadata("/proc/self").map_or_else(|_| owner_of_new_file(folder) == Some(0), |own| own.uid() == 0);
         if !root {
             return Ok(None);
         }
@@ -32,15 +33,25 @@ impl Account {
             return Err(ClusterError::NullDevice);
         }
         let users = std::fs::read_to_string("/etc/passwd").unwrap_or_default();
-        let account = NAMES.iter().find_map(|name| Self::listed(&users, name)).ok_or(ClusterError::NoAccount)?;
+        let account = NAMES
+            .iter()
+            .find_map(|name| Self::listed(&users, name))
+            .ok_or(ClusterError::NoAccount)?;
         account.check_way(folder)?;
         Ok(Some(account))
     }
 
     /// `name:x:uid:gid:…`
     fn listed(users: &str, name: &str) -> Option<Self> {
-        let mut fields = users.lines().map(|line| line.split(':')).find_map(|mut line| (line.next() == Some(name)).then_some(line))?;
-        Some(Self { name: name.to_owned(), uid: fields.nth(1)?.parse().ok()?, gid: fields.next()?.parse().ok()? })
+        let mut fields = users
+            .lines()
+            .map(|line| line.split(':'))
+            .find_map(|mut line| (line.next() == Some(name)).then_some(line))?;
+        Some(Self {
+            name: name.to_owned(),
+            uid: fields.nth(1)?.parse().ok()?,
+            gid: fields.next()?.parse().ok()?,
+        })
     }
 
     /// The folder itself is handed over, but each one above it has to let the account through.
@@ -64,7 +75,11 @@ impl Account {
 
     /// Makes a program run as this account.
     pub(super) fn dress(&self, command: &mut Command) {
-        command.uid(self.uid).gid(self.gid).env("HOME", "/").env("USER", &self.name);
+        command
+            .uid(self.uid)
+            .gid(self.gid)
+            .env("HOME", "/")
+            .env("USER", &self.name);
     }
 
     /// Hands a folder over.

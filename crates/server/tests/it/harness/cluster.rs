@@ -14,7 +14,12 @@ static MIGRATIONS: Migrator = sqlx::migrate!("../../migrations/server");
 
 /// Nothing is kept for longer than the test: the disk may be slow, and is not waited for. A killed Postgres loses nothing by that,
 /// only a killed machine does.
-pub(crate) const SETTINGS: &[&str] = &["fsync=off", "synchronous_commit=off", "full_page_writes=off", "max_connections=400"];
+pub(crate) const SETTINGS: &[&str] = &[
+    "fsync=off",
+    "synchronous_commit=off",
+    "full_page_writes=off",
+    "max_connections=400",
+];
 
 /// The cluster of this program.
 pub(crate) fn cluster() -> &'static Cluster {
@@ -28,8 +33,15 @@ pub(crate) fn fresh_cluster(settings: &[&str]) -> Cluster {
     let cluster = Cluster::open(&folder, settings).expect("Postgres runs");
     // The pipe closes when this program ends, even by a kill; statics are never dropped.
     let mut watcher = Command::new("sh");
-    watcher.arg("-c").arg("trap '' INT HUP TERM; read end; kill -QUIT $(head -n 1 \"$0/data/postmaster.pid\"); sleep 1; rm -rf \"$0\"");
-    watcher.arg(&folder).current_dir("/").stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::null());
+    watcher.arg("-c").arg(
+        "trap '' INT HUP TERM; read end; kill -QUIT $(head -n 1 \"$0/data/postmaster.pid\"); sleep 1; rm -rf \"$0\"",
+    );
+    watcher
+        .arg(&folder)
+        .current_dir("/")
+        .stdin(Stdio::piped())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null());
     let watcher = watcher.spawn().expect("a shell");
     std::mem::forget(watcher);
     cluster
@@ -41,9 +53,13 @@ pub(crate) async fn database() -> String {
     static MADE: AtomicU32 = AtomicU32::new(0);
     TEMPLATE.get_or_init(make_template).await;
     let name = format!("test_{}", MADE.fetch_add(1, Ordering::Relaxed));
-    let mut admin = PgConnection::connect(&cluster().url("postgres")).await.expect("the cluster answers");
+    let mut admin = PgConnection::connect(&cluster().url("postgres"))
+        .await
+        .expect("the cluster answers");
     admin
-        .execute(sqlx::AssertSqlSafe(format!("CREATE DATABASE {name} TEMPLATE atelier_template")))
+        .execute(sqlx::AssertSqlSafe(format!(
+            "CREATE DATABASE {name} TEMPLATE atelier_template"
+        )))
         .await
         .expect("a database");
     cluster().url(&name)
@@ -53,9 +69,16 @@ pub(crate) async fn database() -> String {
 async fn make_template() {
     // Starting it blocks; other tests of this runtime go on meanwhile.
     tokio::task::spawn_blocking(cluster).await.expect("it does not panic");
-    let mut admin = PgConnection::connect(&cluster().url("postgres")).await.expect("the cluster answers");
-    admin.execute("CREATE DATABASE atelier_template").await.expect("a database");
-    let mut template = PgConnection::connect(&cluster().url("atelier_template")).await.expect("it is there");
+    let mut admin = PgConnection::connect(&cluster().url("postgres"))
+        .await
+        .expect("the cluster answers");
+    admin
+        .execute("CREATE DATABASE atelier_template")
+        .await
+        .expect("a database");
+    let mut template = PgConnection::connect(&cluster().url("atelier_template"))
+        .await
+        .expect("it is there");
     MIGRATIONS.run(&mut template).await.expect("the migrations run");
     template.close().await.expect("closed, so that it can be copied");
 }

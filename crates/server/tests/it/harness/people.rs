@@ -49,22 +49,38 @@ impl Person {
                 .expect("an artist");
         }
         let id = UserId::try_from(id).expect("an id");
-        Self { id: Some(id), ..Self::nobody(house) }.on_device(house, None).await
+        Self {
+            id: Some(id),
+            ..Self::nobody(house)
+        }
+        .on_device(house, None)
+        .await
     }
 
     pub(super) fn nobody(house: &House) -> Self {
-        Self { id: None, token: None, base: format!("http://{}", house.address), http: house.http.clone() }
+        Self {
+            id: None,
+            token: None,
+            base: format!("http://{}", house.address),
+            http: house.http.clone(),
+        }
     }
 
     /// The same person in a session of another device.
     pub(crate) async fn on_device(&self, house: &House, device: Option<SealKey>) -> Self {
         let token = super::session::token(house, self.id(), device).await;
-        Self { token: Some(token), ..self.clone() }
+        Self {
+            token: Some(token),
+            ..self.clone()
+        }
     }
 
     /// Somebody who comes with this token.
     pub(crate) fn with_token(&self, token: &str) -> Self {
-        Self { token: Some(token.to_owned()), ..self.clone() }
+        Self {
+            token: Some(token.to_owned()),
+            ..self.clone()
+        }
     }
 
     /// Their id.
@@ -102,7 +118,11 @@ impl Person {
     }
 
     pub(crate) async fn delete(&self, path: &str) -> Reply {
-        send(self.request(Method::DELETE, path).header("idempotency-key", fresh_key())).await
+        send(
+            self.request(Method::DELETE, path)
+                .header("idempotency-key", fresh_key()),
+        )
+        .await
     }
 
     pub(crate) async fn post(&self, path: &str, body: &impl Serialize) -> Reply {
@@ -111,20 +131,40 @@ impl Person {
 
     /// With an Idempotency-Key that the test chooses.
     pub(crate) async fn post_once(&self, key: &str, path: &str, body: &impl Serialize) -> Reply {
-        send(self.request(Method::POST, path).header("idempotency-key", key).json(body)).await
+        send(
+            self.request(Method::POST, path)
+                .header("idempotency-key", key)
+                .json(body),
+        )
+        .await
     }
 
     pub(crate) async fn patch(&self, path: &str, body: &impl Serialize) -> Reply {
-        send(self.request(Method::PATCH, path).header("idempotency-key", fresh_key()).json(body)).await
+        send(
+            self.request(Method::PATCH, path)
+                .header("idempotency-key", fresh_key())
+                .json(body),
+        )
+        .await
     }
 
     pub(crate) async fn put(&self, path: &str, body: &impl Serialize) -> Reply {
-        send(self.request(Method::PUT, path).header("idempotency-key", fresh_key()).json(body)).await
+        send(
+            self.request(Method::PUT, path)
+                .header("idempotency-key", fresh_key())
+                .json(body),
+        )
+        .await
     }
 
     /// Bytes, as an upload wants them.
     pub(crate) async fn put_bytes(&self, path: &str, bytes: Vec<u8>) -> Reply {
-        send(self.request(Method::PUT, path).header("content-type", "application/octet-stream").body(bytes)).await
+        send(
+            self.request(Method::PUT, path)
+                .header("content-type", "application/octet-stream")
+                .body(bytes),
+        )
+        .await
     }
 }
 
@@ -146,8 +186,18 @@ impl Reply {
     /// The details of a refusal, which has to have come with this status and code.
     #[track_caller]
     pub(crate) fn refused(self, status: u16, code: &str) -> Value {
-        assert_eq!((self.status, self.body["code"].as_str()), (status, Some(code)), "{}: {}", self.asked, self.body);
-        assert!(self.body["message"].is_string(), "{}: a refusal without a sentence", self.asked);
+        assert_eq!(
+            (self.status, self.body["code"].as_str()),
+            (status, Some(code)),
+            "{}: {}",
+            self.asked,
+            self.body
+        );
+        assert!(
+            self.body["message"].is_string(),
+            "{}: a refusal without a sentence",
+            self.asked
+        );
         self.body["details"].clone()
     }
 }
@@ -162,9 +212,15 @@ pub(crate) fn fresh_key() -> String {
 pub(crate) async fn send(request: RequestBuilder) -> Reply {
     let request = request.build().expect("a request");
     let asked = format!("{} {}", request.method(), request.url());
-    let response = reqwest::Client::new().execute(request).await.unwrap_or_else(|error| panic!("{asked}: {error}"));
+    let response = reqwest::Client::new()
+        .execute(request)
+        .await
+        .unwrap_or_else(|error| panic!("{asked}: {error}"));
     let status = response.status().as_u16();
-    let body = response.bytes().await.unwrap_or_else(|error| panic!("{asked}: {error}"));
+    let body = response
+        .bytes()
+        .await
+        .unwrap_or_else(|error| panic!("{asked}: {error}"));
     let body = serde_json::from_slice(&body).unwrap_or_else(|_| match &*body {
         [] => Value::Null,
         other => Value::String(String::from_utf8_lossy(other).into_owned()),

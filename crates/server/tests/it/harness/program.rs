@@ -15,20 +15,34 @@ impl Program {
     /// Starts it on a database, with its data in `folder`; `settings` are `ATELIER_…` of the environment.
     pub(crate) fn start(folder: &Path, database_url: Option<&str>, settings: &[(&str, &str)]) -> Self {
         let mut command = Self::command(folder, database_url, settings);
-        let mut child = command.args(["serve", "--listen", "127.0.0.1:0"]).stdout(Stdio::piped()).spawn().expect("the program");
+        let mut child = command
+            .args(["serve", "--listen", "127.0.0.1:0"])
+            .stdout(Stdio::piped())
+            .spawn()
+            .expect("the program");
         let mut said = String::new();
         let out = child.stdout.take().expect("piped");
         BufReader::new(out).read_line(&mut said).expect("a line");
-        let base = said.trim().strip_prefix("listening on ").unwrap_or_else(|| panic!("it said {said:?}")).to_owned();
+        let base = said
+            .trim()
+            .strip_prefix("listening on ")
+            .unwrap_or_else(|| panic!("it said {said:?}"))
+            .to_owned();
         Self { child, base }
     }
 
     /// The program, without what it is to do.
     pub(crate) fn command(folder: &Path, database_url: Option<&str>, settings: &[(&str, &str)]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_atelier-server"));
-        command.arg("--data").arg(folder).env_remove("DATABASE_URL").env_remove("ATELIER_SERVER_DATABASE_URL");
+        command
+            .arg("--data")
+            .arg(folder)
+            .env_remove("DATABASE_URL")
+            .env_remove("ATELIER_SERVER_DATABASE_URL");
         command.envs(database_url.map(|url| ("ATELIER_DATABASE_URL", url)));
-        command.env("ATELIER_LIMITS__PER_ADDRESS_MIN", "0").env("ATELIER_LIMITS__PER_USER_MIN", "0");
+        command
+            .env("ATELIER_LIMITS__PER_ADDRESS_MIN", "0")
+            .env("ATELIER_LIMITS__PER_USER_MIN", "0");
         command.envs(settings.iter().copied()).stdin(Stdio::null());
         command
     }
@@ -41,14 +55,12 @@ impl Program {
 
     /// Asks it to stop, and waits until it did.
     pub(crate) fn stop(mut self) -> ExitStatus {
-        let asked = Command::new("kill").arg(self.child.id().to_string()).status().expect("kill");
+        let asked = Command::new("kill")
+            .arg(self.child.id().to_string())
+            .status()
+            .expect("kill");
         assert!(asked.success());
         self.child.wait().expect("it ends")
-    }
-
-    /// Its number.
-    pub(crate) fn id(&self) -> u32 {
-        self.child.id()
     }
 }
 
