@@ -16,6 +16,8 @@ CREATE UNIQUE INDEX transactions_welcome_once ON transactions (receiver_id) WHER
 CREATE UNIQUE INDEX transactions_purchase_once ON transactions (purchase_id) WHERE kind = 'purchase';
 CREATE UNIQUE INDEX transactions_generation_once ON transactions (related_generation_id) WHERE kind = 'generation';
 CREATE UNIQUE INDEX transactions_voucher_once ON transactions (voucher_id) WHERE kind = 'generation' AND voucher_id IS NOT NULL;
+-- What is in escrow of a user.
+CREATE INDEX transactions_escrow ON transactions (sender_id) INCLUDE (amount) WHERE kind = 'generation' AND status = 'pending';
 -- The foreign key, and the history of one kind; generations are most of the rest and found by the plan's own indexes.
 CREATE INDEX transactions_purchase ON transactions (purchase_id) WHERE purchase_id IS NOT NULL;
 CREATE INDEX transactions_sender_kind ON transactions (sender_id, kind, created_at DESC) WHERE kind <> 'generation';

@@ -13,7 +13,8 @@ CREATE INDEX purchases_to_ask ON purchases (ask_at) WHERE status IN ('pending', 
 CREATE TABLE payment_events (
     transmission_id TEXT        PRIMARY KEY CONSTRAINT payment_events_transmission_short CHECK (length(transmission_id) BETWEEN 1 AND 200),
     order_id        TEXT,
-    body            JSONB       NOT NULL,
+    -- JSON, as text: JSONB takes no escaped NUL, and anybody may send one.
+    body            TEXT        NOT NULL,
     received_at     TIMESTAMPTZ NOT NULL DEFAULT CURRENT_TIMESTAMP,
     ask_at          TIMESTAMPTZ NOT NULL DEFAULT CURRENT_TIMESTAMP,
     handled_at      TIMESTAMPTZ

@@ -36,7 +36,7 @@ macro_rules! bytes32 {
             type Error = BytesError;
 
             fn try_from(bytes: &[u8]) -> Result<Self, BytesError> {
-                bytes.try_into().map(Self).map_err(|_: std::array::TryFromSliceError| BytesError)
+                bytes.try_into().ok().map(Self).ok_or(BytesError)
             }
         }
 
@@ -184,7 +184,10 @@ mod tests {
     fn a_seed_keeps_all_its_bits() {
         let seed = Seed::from(u64::MAX - 1);
         assert_eq!(Seed::from_column(seed.to_column()), seed);
-        assert_eq!(serde_json::to_string(&seed).expect("plain data"), "\"18446744073709551614\"");
+        assert_eq!(
+            serde_json::to_string(&seed).expect("plain data"),
+            "\"18446744073709551614\""
+        );
         assert!(serde_json::from_str::<Seed>("\"-1\"").is_err());
     }
 

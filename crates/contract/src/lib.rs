@@ -6,12 +6,15 @@
 mod amounts;
 mod bytes;
 mod earnings;
+mod feed;
 mod generations;
 mod ids;
+mod notifications;
 mod pages;
 mod progress;
 mod purchases;
 mod refusals;
+mod social;
 mod statuses;
 mod styles;
 mod tags;
@@ -22,6 +25,10 @@ mod words;
 pub use amounts::{AmountError, Tokens};
 pub use bytes::{BytesError, OpeningKey, SealKey, Seed, Sha256, hex};
 pub use earnings::{EarningsView, NewWithdrawal, WithdrawalView};
+pub use feed::{
+    FeedItem, FeedPage, MUTATIONS_PER_PUSH_MAX, Mutation, MutationOutcome, MutationPush, MutationResult,
+    MutationsPushed, NewMutation,
+};
 pub use generations::{
     ATTEMPTS_MAX, Attempt, AttemptFailure, Commit, FAILURE_CHARS_MAX, GenerationChange, GenerationView, Heartbeat,
     JOURNAL_PUSH_LEN_MAX, JournalEntry, JournalOutcome, JournalPush, JournalState, MadeGeneration, NewAttempt,
@@ -32,10 +39,12 @@ pub use ids::{
     ArtistId, ArtworkId, CommentId, GenerationId, IdError, JobId, NotificationId, PurchaseId, SessionId, StyleId,
     TagId, TransactionId, UploadId, UserId, VoucherId, WithdrawalId,
 };
+pub use notifications::{NotificationChange, NotificationView, ReadUntil, Unread};
 pub use pages::Page;
 pub use progress::{GenerationProgress, TrainingProgress};
 pub use purchases::{NewPurchase, Package, PurchaseView};
 pub use refusals::Refusal;
+pub use social::{COMMENT_CHARS_MAX, CommentChange, CommentView, FollowView, LikeView, NewComment, PersonCard};
 pub use statuses::{
     AspectRatio, GenerationStatus, JobKind, JobStatus, LicenseType, NotificationType, PurchaseStatus, Role, TargetType,
     TrainingStatus, TransactionKind, TransactionStatus, UnknownWord, WithdrawalStatus,

@@ -152,6 +152,18 @@ refusals! {
     /// More purchases wait to be paid than anybody needs.
     TooManyPurchases = 93 { pending_max: u32 },
 
+    // People, comments and what they are told; studios that push.
+    /// No such comment that the caller may see.
+    CommentUnknown = 101 { comment: i64 },
+    /// No such notification of the caller’s.
+    NotificationUnknown = 102 { notification: i64 },
+    /// No such user, or one who has left.
+    UserUnknown = 103 { user: i64 },
+    /// Mutations before this one are missing.
+    MutationGap = 104 { expected: i64, got: i64 },
+    /// Replies have no replies.
+    ReplyTooDeep = 105 { comment: i64 },
+
     // Choices.
     /// Not one of the samplers.
     SamplerUnknown = 45 { sampler: String, known: Vec<String> },

@@ -279,7 +279,10 @@ impl PurchaseStatus {
     #[must_use]
     pub const fn may_become(self, next: Self) -> bool {
         use PurchaseStatus::{Authorized, Failed, Paid, Pending};
-        matches!((self, next), (Pending, Authorized | Paid | Failed) | (Authorized, Paid | Failed))
+        matches!(
+            (self, next),
+            (Pending, Authorized | Paid | Failed) | (Authorized, Paid | Failed)
+        )
     }
 }
 

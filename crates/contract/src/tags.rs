@@ -40,7 +40,11 @@ pub enum TagError {
 #[cfg_attr(
     feature = "utoipa",
     derive(utoipa::ToSchema),
-    schema(min_length = 1, max_length = 100, pattern = "^[A-Za-z0-9 _'.&/+!?:()-]*[A-Za-z0-9][A-Za-z0-9 _'.&/+!?:()-]*$")
+    schema(
+        min_length = 1,
+        max_length = 100,
+        pattern = "^[A-Za-z0-9 _'.&/+!?:()-]*[A-Za-z0-9][A-Za-z0-9 _'.&/+!?:()-]*$"
+    )
 )]
 #[serde(try_from = "String", into = "String")]
 pub struct Tag(String);

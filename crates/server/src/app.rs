@@ -19,7 +19,8 @@ use utoipa_axum::router::OpenApiRouter;
 use crate::config::{Config, Secret};
 use crate::limits::{self, Gate};
 use crate::objects::Objects;
-use crate::resources::{artworks, generations, styles, tags, uploads};
+use crate::payments::{self, Payments};
+use crate::resources::{artworks, earnings, generations, purchases, styles, tags, transactions, uploads, withdrawals};
 use crate::signer::Signer;
 use crate::{health, openapi, requests};
 
@@ -43,6 +44,8 @@ pub struct App {
     pub objects: Objects,
     /// The server's key.
     pub signer: Arc<Signer>,
+    /// Who takes payments; nobody on a hosted server without one.
+    pub payments: Option<Arc<dyn Payments>>,
     /// Who may come how often.
     pub gate: Arc<Gate>,
     /// Cancelled once the server was asked to stop: what would go on for ever ends then.
@@ -66,6 +69,7 @@ impl App {
             pool,
             reads,
             objects: Objects::connect(&config).context("objects")?,
+            payments: payments::provider(&config).context("payments")?,
             signer: Arc::new(Signer::new(key.as_bytes())),
             gate: Arc::new(Gate::new(&config.limits)),
             stopping: CancellationToken::new(),
@@ -169,6 +173,10 @@ fn routes() -> OpenApiRouter<App> {
         .merge(artworks::router())
         .merge(uploads::router())
         .merge(generations::router())
+        .merge(transactions::router())
+        .merge(purchases::router())
+        .merge(earnings::router())
+        .merge(withdrawals::router())
 }
 
 /// All routes, and what every request goes through, the first line first.

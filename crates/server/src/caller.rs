@@ -47,7 +47,9 @@ impl AccessClaims {
         if !signer.signed(&[LABEL, &json].concat(), &signature) {
             return None;
         }
-        serde_json::from_slice(&json).ok().filter(|claims: &Self| now < claims.expires_at)
+        serde_json::from_slice(&json)
+            .ok()
+            .filter(|claims: &Self| now < claims.expires_at)
     }
 }
 
@@ -107,7 +109,9 @@ impl FromRequestParts<App> for MaybeCaller {
         if !parts.headers.contains_key(AUTHORIZATION) {
             return Ok(Self(None));
         }
-        Caller::from_request_parts(parts, app).await.map(|caller| Self(Some(caller)))
+        Caller::from_request_parts(parts, app)
+            .await
+            .map(|caller| Self(Some(caller)))
     }
 }
 

@@ -46,6 +46,8 @@ pub struct Config {
     pub pgbouncer: bool,
     /// Where objects lie.
     pub objects: ObjectsConfig,
+    /// Who takes payments.
+    pub payments: PaymentsConfig,
     /// The secret half of the server's key: 64 hexadecimal digits; made in the data folder when absent, which hosted servers may not be.
     pub signing_key: Option<Secret>,
     /// Styles that an artist may have in use.
@@ -72,6 +74,29 @@ pub struct ObjectsConfig {
     pub access_key_id: Option<String>,
     /// And the secret of who asks.
     pub secret_access_key: Option<Secret>,
+}
+
+/// Who takes payments: Toss Payments when its keys are there; else nobody on a hosted server, and a provider that takes no money on a
+/// development server.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct PaymentsConfig {
+    /// The merchant's key that buyers' browsers see.
+    pub client_key: Option<String>,
+    /// The merchant's key that nobody sees.
+    pub secret_key: Option<Secret>,
+    /// The address of the provider's interface.
+    pub url: Url,
+}
+
+impl Default for PaymentsConfig {
+    fn default() -> Self {
+        Self {
+            client_key: None,
+            secret_key: None,
+            url: "https://api.tosspayments.com/".parse().expect("an address"),
+        }
+    }
 }
 
 /// What one address, user or request may take.
@@ -141,6 +166,7 @@ impl Default for Config {
             statement_ms_max: 10_000,
             pgbouncer: false,
             objects: ObjectsConfig::default(),
+            payments: PaymentsConfig::default(),
             signing_key: None,
             styles_per_artist_max: 1,
             limits: Limits::default(),
@@ -218,7 +244,16 @@ impl Config {
                 "goes together with objects.access_key_id: both or neither",
             );
         }
+        if self.payments.client_key.is_some() != self.payments.secret_key.is_some() {
+            return wrong(
+                "payments.secret_key",
+                "goes together with payments.client_key: both or neither",
+            );
+        }
         match self.mode {
+            Mode::Hosted if self.payments.url.scheme() != "https" => {
+                wrong("payments.url", "a hosted server needs an https:// address")
+            }
             Mode::Development if !self.listen.ip().is_loopback() => wrong(
                 "listen",
                 "a development server signs in anybody, so it listens on loopback only; set mode = \"hosted\"",

@@ -13,7 +13,8 @@ mod generations;
 mod purchases;
 
 use atelier_contract::{
-    GenerationId, PurchaseId, Refusal, StyleId, Tokens, TransactionId, TransactionKind, TransactionStatus, UserId, VoucherId,
+    GenerationId, PurchaseId, Refusal, StyleId, Tokens, TransactionId, TransactionKind, TransactionStatus, UserId,
+    VoucherId,
 };
 use sqlx::PgTransaction;
 
@@ -190,9 +191,12 @@ async fn record(tx: &mut PgTransaction<'_>, made: Move<'_>, entries: &[Entry]) -
 
 /// Locks the user's row; gives the balance.
 async fn lock(tx: &mut PgTransaction<'_>, user: UserId) -> Result<i64, LedgerError> {
-    let balance = sqlx::query_scalar!("SELECT token_balance FROM users WHERE id = $1 FOR NO KEY UPDATE", user.get())
-        .fetch_one(&mut **tx)
-        .await?;
+    let balance = sqlx::query_scalar!(
+        "SELECT token_balance FROM users WHERE id = $1 FOR NO KEY UPDATE",
+        user.get()
+    )
+    .fetch_one(&mut **tx)
+    .await?;
     Ok(balance)
 }
 
@@ -219,7 +223,9 @@ async fn afford(tx: &mut PgTransaction<'_>, user: UserId, cost: i64) -> Result<(
 
 /// Where tokens come from and end.
 async fn platform(tx: &mut PgTransaction<'_>) -> Result<UserId, LedgerError> {
-    Ok(sqlx::query_scalar!(r#"SELECT platform_user() AS "platform!: UserId""#).fetch_one(&mut **tx).await?)
+    Ok(sqlx::query_scalar!(r#"SELECT platform_user() AS "platform!: UserId""#)
+        .fetch_one(&mut **tx)
+        .await?)
 }
 
 /// Gives a new account its tokens, at most once.
@@ -238,8 +244,14 @@ pub async fn welcome(tx: &mut PgTransaction<'_>, user: UserId) -> Result<(), Led
         return Ok(());
     }
     let platform = platform(tx).await?;
-    let made = Move { memo: Some("welcome"), ..Move::new(TransactionKind::Welcome, platform, user, WELCOME_TOKENS) };
-    let entries = [(platform, Account::Issued, -WELCOME_TOKENS), (user, Account::Balance, WELCOME_TOKENS)];
+    let made = Move {
+        memo: Some("welcome"),
+        ..Move::new(TransactionKind::Welcome, platform, user, WELCOME_TOKENS)
+    };
+    let entries = [
+        (platform, Account::Issued, -WELCOME_TOKENS),
+        (user, Account::Balance, WELCOME_TOKENS),
+    ];
     record(tx, made, &entries).await?;
     Ok(())
 }
@@ -257,12 +269,22 @@ pub async fn correct(
 ) -> Result<TransactionId, LedgerError> {
     let platform = platform(tx).await?;
     let amount = tokens.get();
-    let ((sender, receiver), sign) = if taken { ((user, platform), -1) } else { ((platform, user), 1) };
+    let ((sender, receiver), sign) = if taken {
+        ((user, platform), -1)
+    } else {
+        ((platform, user), 1)
+    };
     if taken {
         afford(tx, user, amount).await?;
     }
-    let made = Move { memo: Some(memo), ..Move::new(TransactionKind::Correction, sender, receiver, amount) };
-    let entries = [(platform, Account::Issued, -sign * amount), (user, Account::Balance, sign * amount)];
+    let made = Move {
+        memo: Some(memo),
+        ..Move::new(TransactionKind::Correction, sender, receiver, amount)
+    };
+    let entries = [
+        (platform, Account::Issued, -sign * amount),
+        (user, Account::Balance, sign * amount),
+    ];
     let id = record(tx, made, &entries).await?;
     purchases::cover_debt(tx, user).await?;
     Ok(id)

@@ -17,6 +17,8 @@ pub mod objects;
 mod openapi;
 pub mod operators;
 pub mod pages;
+pub mod payments;
+pub mod reconcile;
 pub mod refused;
 mod requests;
 mod resources;

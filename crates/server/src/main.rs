@@ -6,13 +6,13 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use anyhow::{Context as _, bail};
+use anyhow::{Context as _, bail, ensure};
 use atelier_server::app::{self, App};
 use atelier_server::config::{Config, LogFormat};
 use atelier_server::load::{self, Load};
 use atelier_server::local::postgres::Cluster;
-use atelier_server::operators::{generation, style, tag};
-use atelier_server::{metrics, sweeps};
+use atelier_server::operators::{generation, refund, style, tag, withdrawal};
+use atelier_server::{metrics, reconcile, sweeps};
 use clap::{Args, Parser, Subcommand};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
@@ -45,6 +45,8 @@ enum Command {
     },
     /// Bring the tables up to date.
     Migrate,
+    /// Compare every balance with its entries, and name each difference; fails when there is one.
+    Reconcile,
     /// Write the description of all routes.
     Openapi {
         /// Where to; the standard output when absent.
@@ -61,6 +63,12 @@ enum Command {
     /// Decide reviews and hide pictures.
     #[command(subcommand)]
     Generation(generation::GenerationCommand),
+    /// Give money for tokens back, and correct balances.
+    #[command(subcommand)]
+    Refund(refund::RefundCommand),
+    /// Decide withdrawals.
+    #[command(subcommand)]
+    Withdrawal(withdrawal::WithdrawalCommand),
 }
 
 #[derive(Debug, Args)]
@@ -121,6 +129,12 @@ async fn run(command: Command, config: Config, private: bool) -> anyhow::Result<
     match command {
         Command::Serve { .. } => serve(app).await,
         Command::Migrate => Ok(()),
+        Command::Reconcile => {
+            let differences = reconcile::reconcile(&app.pool).await?;
+            show(&differences)?;
+            ensure!(differences.is_empty(), "{} differences", differences.len());
+            Ok(())
+        }
         Command::Openapi { .. } => unreachable!("needs no database, and was done without"),
         Command::Load(Amounts {
             users,
@@ -143,6 +157,8 @@ async fn run(command: Command, config: Config, private: bool) -> anyhow::Result<
         Command::Style(command) => Ok(style::run(&app, command).await?),
         Command::Tag(command) => Ok(tag::run(&app, command).await?),
         Command::Generation(command) => show(&generation::run(&app, command).await?),
+        Command::Refund(command) => show(&refund::run(&app, command).await?),
+        Command::Withdrawal(command) => show(&withdrawal::run(&app, command).await?),
     }
 }
 

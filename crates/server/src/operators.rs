@@ -1,8 +1,10 @@
 //! What operators do by hand, each leaving a row of `operator_actions` in the same transaction.
 
 pub mod generation;
+pub mod refund;
 pub mod style;
 pub mod tag;
+pub mod withdrawal;
 
 use clap::Args;
 use serde_json::Value;

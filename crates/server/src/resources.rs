@@ -1,7 +1,11 @@
 //! The product's things, one file a table: route, docs, handler and SQL together.
 
 pub(crate) mod artworks;
+pub(crate) mod earnings;
 pub(crate) mod generations;
+pub(crate) mod purchases;
 pub(crate) mod styles;
 pub(crate) mod tags;
+pub(crate) mod transactions;
 pub(crate) mod uploads;
+pub(crate) mod withdrawals;

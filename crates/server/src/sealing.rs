@@ -85,7 +85,8 @@ impl ChunkCipher {
         let sealed = self
             .cipher
             .encrypt(&nonce(self.chunks, last), plain)
-            .map_err(|_: chacha20poly1305::Error| SealingError::Cipher)?;
+            .ok()
+            .ok_or(SealingError::Cipher)?;
         self.chunks = self.chunks.checked_add(1).ok_or(SealingError::TooLong)?;
         Ok(sealed)
     }

@@ -8,8 +8,8 @@ use metrics::counter;
 
 use crate::app::App;
 use crate::metrics::{SWEEPS_FAILED, SWEPT};
-use crate::resources::{generations::sweep, uploads};
-use crate::{counts, idempotency};
+use crate::resources::{generations::sweep, purchases::settling, uploads};
+use crate::{counts, idempotency, ledger};
 
 /// How often each sweep runs.
 const EVERY: Duration = Duration::from_secs(30);
@@ -24,6 +24,10 @@ fn all(app: &App) -> Vec<(&'static str, BoxFuture<'_, sqlx::Result<u64>>)> {
         ("lapsed_leases", sweep::lapsed_leases(app).boxed()),
         ("unacknowledged", sweep::unacknowledged(app).boxed()),
         ("unspent_vouchers", sweep::unspent_vouchers(app).boxed()),
+        ("earnings", ledger::settle(app).boxed()),
+        ("purchases", settling::sweep(app).boxed()),
+        ("payment_events", settling::events(app).boxed()),
+        ("old_payment_events", settling::forget_events(app).boxed()),
         ("uploads", uploads::sweep(app).boxed()),
         ("idempotency_keys", idempotency::sweep(app).boxed()),
     ]

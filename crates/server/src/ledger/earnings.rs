@@ -1,8 +1,6 @@
 //! What artists earned: pending for a week, then theirs, then paid out.
 
-use atelier_contract::{
-    Tokens, TransactionId, TransactionKind, TransactionStatus, UserId, WithdrawalId,
-};
+use atelier_contract::{Tokens, TransactionId, TransactionKind, TransactionStatus, UserId, WithdrawalId};
 use sqlx::PgTransaction;
 
 use super::{Account, LedgerError, Move, debt, lock, platform, record};
@@ -100,7 +98,15 @@ pub async fn withdraw(tx: &mut PgTransaction<'_>, artist: UserId, tokens: Tokens
         status: TransactionStatus::Pending,
         ..Move::new(TransactionKind::Withdrawal, artist, platform, wanted)
     };
-    let transaction = record(tx, made, &[(artist, Account::Earned, -wanted), (artist, Account::Withdrawing, wanted)]).await?;
+    let transaction = record(
+        tx,
+        made,
+        &[
+            (artist, Account::Earned, -wanted),
+            (artist, Account::Withdrawing, wanted),
+        ],
+    )
+    .await?;
     let id = sqlx::query_scalar!(
         r#"INSERT INTO withdrawals (artist_id, tokens, transaction_id)
            VALUES ($1, $2, $3)
@@ -120,12 +126,18 @@ pub async fn withdraw(tx: &mut PgTransaction<'_>, artist: UserId, tokens: Tokens
 /// [`LedgerError::NothingHeld`] when it was decided before, or is not there.
 pub async fn pay_withdrawal(tx: &mut PgTransaction<'_>, id: WithdrawalId, note: &str) -> Result<UserId, LedgerError> {
     let decided = decide(tx, id, "paid", note).await?;
-    sqlx::query!("UPDATE transactions SET status = 'completed' WHERE id = $1", decided.transaction.get())
-        .execute(&mut **tx)
-        .await?;
+    sqlx::query!(
+        "UPDATE transactions SET status = 'completed' WHERE id = $1",
+        decided.transaction.get()
+    )
+    .execute(&mut **tx)
+    .await?;
     let platform = platform(tx).await?;
     let made = Move::new(TransactionKind::Payout, decided.artist, platform, decided.tokens);
-    let entries = [(decided.artist, Account::Withdrawing, -decided.tokens), (platform, Account::Issued, decided.tokens)];
+    let entries = [
+        (decided.artist, Account::Withdrawing, -decided.tokens),
+        (platform, Account::Issued, decided.tokens),
+    ];
     record(tx, made, &entries).await?;
     Ok(decided.artist)
 }
@@ -134,18 +146,28 @@ pub async fn pay_withdrawal(tx: &mut PgTransaction<'_>, id: WithdrawalId, note: 
 ///
 /// # Errors
 /// [`LedgerError::NothingHeld`] when it was decided before, or is not there.
-pub async fn reject_withdrawal(tx: &mut PgTransaction<'_>, id: WithdrawalId, note: &str) -> Result<UserId, LedgerError> {
+pub async fn reject_withdrawal(
+    tx: &mut PgTransaction<'_>,
+    id: WithdrawalId,
+    note: &str,
+) -> Result<UserId, LedgerError> {
     let decided = decide(tx, id, "rejected", note).await?;
-    sqlx::query!("UPDATE transactions SET status = 'failed', refunded = TRUE WHERE id = $1", decided.transaction.get())
-        .execute(&mut **tx)
-        .await?;
+    sqlx::query!(
+        "UPDATE transactions SET status = 'failed', refunded = TRUE WHERE id = $1",
+        decided.transaction.get()
+    )
+    .execute(&mut **tx)
+    .await?;
     let platform = platform(tx).await?;
     let made = Move {
         memo: Some(note),
         reverses: Some(decided.transaction),
         ..Move::new(TransactionKind::Refund, platform, decided.artist, decided.tokens)
     };
-    let entries = [(decided.artist, Account::Withdrawing, -decided.tokens), (decided.artist, Account::Earned, decided.tokens)];
+    let entries = [
+        (decided.artist, Account::Withdrawing, -decided.tokens),
+        (decided.artist, Account::Earned, decided.tokens),
+    ];
     record(tx, made, &entries).await?;
     Ok(decided.artist)
 }
@@ -157,7 +179,12 @@ struct Decided {
 }
 
 /// The one move out of `requested`.
-async fn decide(tx: &mut PgTransaction<'_>, id: WithdrawalId, status: &str, note: &str) -> Result<Decided, LedgerError> {
+async fn decide(
+    tx: &mut PgTransaction<'_>,
+    id: WithdrawalId,
+    status: &str,
+    note: &str,
+) -> Result<Decided, LedgerError> {
     sqlx::query_as!(
         Decided,
         r#"UPDATE withdrawals

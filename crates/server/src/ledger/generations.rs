@@ -70,8 +70,16 @@ pub async fn hold_voucher(tx: &mut PgTransaction<'_>, hold: VoucherHold) -> Resu
 async fn into_escrow(tx: &mut PgTransaction<'_>, made: Move<'_>) -> Result<TransactionId, LedgerError> {
     let (buyer, amount) = (made.sender, made.amount);
     afford(tx, buyer, amount).await?;
-    let made = Move { status: TransactionStatus::Pending, ..made };
-    record(tx, made, &[(buyer, Account::Balance, -amount), (buyer, Account::Escrow, amount)]).await
+    let made = Move {
+        status: TransactionStatus::Pending,
+        ..made
+    };
+    record(
+        tx,
+        made,
+        &[(buyer, Account::Balance, -amount), (buyer, Account::Escrow, amount)],
+    )
+    .await
 }
 
 /// What came out of escrow.
@@ -199,7 +207,12 @@ async fn to_buyer(tx: &mut PgTransaction<'_>, held: Held, memo: &str) -> Result<
         reverses: Some(held.id),
         ..Move::new(TransactionKind::Refund, held.artist, buyer, amount)
     };
-    record(tx, made, &[(buyer, Account::Escrow, -amount), (buyer, Account::Balance, amount)]).await?;
+    record(
+        tx,
+        made,
+        &[(buyer, Account::Escrow, -amount), (buyer, Account::Balance, amount)],
+    )
+    .await?;
     cover_debt(tx, buyer).await?;
     Tokens::try_from(amount).map_err(|error| sqlx::Error::Decode(Box::new(error)).into())
 }

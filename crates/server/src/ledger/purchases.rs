@@ -31,7 +31,12 @@ pub async fn credit_purchase(tx: &mut PgTransaction<'_>, purchase: PurchaseId) -
         purchase: Some(purchase),
         ..Move::new(TransactionKind::Purchase, buyer, buyer, amount)
     };
-    record(tx, made, &[(platform, Account::Issued, -amount), (buyer, Account::Balance, amount)]).await?;
+    record(
+        tx,
+        made,
+        &[(platform, Account::Issued, -amount), (buyer, Account::Balance, amount)],
+    )
+    .await?;
     cover_debt(tx, buyer).await?;
     Ok(true)
 }
@@ -41,7 +46,11 @@ pub async fn credit_purchase(tx: &mut PgTransaction<'_>, purchase: PurchaseId) -
 ///
 /// # Errors
 /// The database's.
-pub async fn reverse_purchase(tx: &mut PgTransaction<'_>, purchase: PurchaseId, cancelled: Tokens) -> Result<i64, LedgerError> {
+pub async fn reverse_purchase(
+    tx: &mut PgTransaction<'_>,
+    purchase: PurchaseId,
+    cancelled: Tokens,
+) -> Result<i64, LedgerError> {
     let row = sqlx::query!(
         r#"SELECT buyer_id AS "buyer: UserId", least($2, amount_tokens) - cancelled_tokens AS "more!"
              FROM purchases
@@ -70,7 +79,10 @@ pub async fn reverse_purchase(tx: &mut PgTransaction<'_>, purchase: PurchaseId, 
     if owed > 0 {
         entries.push((row.buyer, Account::Debt, -owed));
     }
-    let made = Move { purchase: Some(purchase), ..Move::new(TransactionKind::Cancellation, row.buyer, platform, row.more) };
+    let made = Move {
+        purchase: Some(purchase),
+        ..Move::new(TransactionKind::Cancellation, row.buyer, platform, row.more)
+    };
     record(tx, made, &entries).await?;
     if owed > 0 {
         sqlx::query!(
@@ -96,13 +108,24 @@ pub(super) async fn cover_debt(tx: &mut PgTransaction<'_>, user: UserId) -> Resu
     }
     let platform = platform(tx).await?;
     let made = Move::new(TransactionKind::Debt, user, platform, covered);
-    record(tx, made, &[(user, Account::Balance, -covered), (user, Account::Debt, covered)]).await?;
+    record(
+        tx,
+        made,
+        &[(user, Account::Balance, -covered), (user, Account::Debt, covered)],
+    )
+    .await?;
     if covered == owed {
-        sqlx::query!("DELETE FROM debts WHERE user_id = $1", user.get()).execute(&mut **tx).await?;
-    } else {
-        sqlx::query!("UPDATE debts SET tokens = tokens - $2 WHERE user_id = $1", user.get(), covered)
+        sqlx::query!("DELETE FROM debts WHERE user_id = $1", user.get())
             .execute(&mut **tx)
             .await?;
+    } else {
+        sqlx::query!(
+            "UPDATE debts SET tokens = tokens - $2 WHERE user_id = $1",
+            user.get(),
+            covered
+        )
+        .execute(&mut **tx)
+        .await?;
     }
     Ok(())
 }

@@ -22,7 +22,10 @@ async fn shop() -> (House, Studio, Studio, atelier_contract::StyleId) {
 }
 
 async fn number(house: &House, query: &'static str) -> i64 {
-    sqlx::query_scalar(query).fetch_one(house.pool()).await.unwrap()
+    sqlx::query_scalar(query)
+        .fetch_one(house.pool())
+        .await
+        .expect("it is there")
 }
 
 #[tokio::test]
@@ -38,9 +41,9 @@ async fn a_reservation_takes_tokens_once_and_gives_a_signed_ticket() {
     let reused = user.send_as("one", Method::POST, "/generations", Some(&other)).await;
     assert_eq!(reused.code(), "idempotency_key_reused");
     let ticket: TicketView = first.is();
-    let (json, signature) = ticket.ticket.split_once('.').unwrap();
-    let json = URL_SAFE_NO_PAD.decode(json).unwrap();
-    let signature = URL_SAFE_NO_PAD.decode(signature).unwrap();
+    let (json, signature) = ticket.ticket.split_once('.').expect("it is there");
+    let json = URL_SAFE_NO_PAD.decode(json).expect("it is there");
+    let signature = URL_SAFE_NO_PAD.decode(signature).expect("it is there");
     assert!(
         house
             .app
@@ -53,7 +56,7 @@ async fn a_reservation_takes_tokens_once_and_gives_a_signed_ticket() {
             .signer
             .signed(&[b"atelier receipt\0".as_slice(), &json].concat(), &signature)
     );
-    let claims: TicketClaims = serde_json::from_slice(&json).unwrap();
+    let claims: TicketClaims = serde_json::from_slice(&json).expect("it is there");
     assert_eq!(
         (claims.generation, claims.user, claims.cost_tokens.get()),
         (ticket.generation, user.user, 5)
@@ -153,8 +156,8 @@ async fn a_picture_is_made_paid_and_opened() {
         .await,
         1
     );
-    atelier_server::sweeps::run_all(&house.app).await.unwrap();
-    atelier_server::sweeps::run_all(&house.app).await.unwrap();
+    atelier_server::sweeps::run_all(&house.app).await.expect("sweeps");
+    atelier_server::sweeps::run_all(&house.app).await.expect("sweeps");
     assert_eq!(number(&house, "SELECT usage_count::bigint FROM styles").await, 1);
 }
 
@@ -231,19 +234,19 @@ async fn what_runs_out_is_paid_back_by_itself() {
     let never_begun = user.reserve(style, 5).await.generation;
     let silent = user.reserve(style, 5).await.generation;
     user.begin(silent, 1).await.is::<Attempt>();
-    atelier_server::sweeps::run_all(&house.app).await.unwrap();
+    atelier_server::sweeps::run_all(&house.app).await.expect("sweeps");
     assert_eq!(user.balance(&house).await, 90);
     sqlx::query("UPDATE tickets SET expires_at = now() - interval '1 s', lease_until = lease_until - interval '1 h', first_started_at = first_started_at - interval '25 h'")
         .execute(house.pool())
         .await
-        .unwrap();
+        .expect("the database answers");
     assert_eq!(user.begin(never_begun, 1).await.code(), "ticket_moved");
     let both = tokio::join!(
         atelier_server::sweeps::run_all(&house.app),
         atelier_server::sweeps::run_all(&house.app)
     );
-    both.0.unwrap();
-    both.1.unwrap();
+    both.0.expect("it is there");
+    both.1.expect("it is there");
     assert_eq!(user.balance(&house).await, 100);
     assert_eq!(
         number(&house, "SELECT count(*) FROM tickets WHERE state = 'voided'").await,
@@ -273,7 +276,7 @@ async fn a_hold_goes_one_way_only() {
             }));
         }
         for answer in tries {
-            let status = answer.await.unwrap();
+            let status = answer.await.expect("no panic");
             assert!(status.is_success() || status == StatusCode::CONFLICT, "{status}");
         }
     }
@@ -309,7 +312,7 @@ async fn two_hundred_users_reserve_at_once() {
     });
     for answer in tries.collect::<Vec<_>>() {
         assert_eq!(
-            answer.await.unwrap(),
+            answer.await.expect("no panic"),
             (StatusCode::CREATED, StatusCode::PAYMENT_REQUIRED)
         );
     }
@@ -321,7 +324,7 @@ async fn two_hundred_users_reserve_at_once() {
         .await,
         400
     );
-    atelier_server::sweeps::run_all(&house.app).await.unwrap();
+    atelier_server::sweeps::run_all(&house.app).await.expect("sweeps");
     assert_eq!(
         number(&house, "SELECT usage_count::bigint FROM tags WHERE name = 'sea'").await,
         200
@@ -373,7 +376,7 @@ async fn a_picture_is_shown_only_by_its_maker_and_only_when_it_is_there() {
         .bind(user.user)
         .execute(house.pool())
         .await
-        .unwrap();
+        .expect("the database answers");
     assert_eq!(found("tags=sea").await, 0);
     assert_eq!(artist.get(&path).await.code(), "generation_unknown");
 }
@@ -391,9 +394,9 @@ async fn the_best_liked_come_first_and_mine_are_filtered() {
         .bind(ids[0])
         .execute(house.pool())
         .await
-        .unwrap();
+        .expect("the database answers");
     user.reserve(style, 5).await;
-    atelier_server::sweeps::run_all(&house.app).await.unwrap();
+    atelier_server::sweeps::run_all(&house.app).await.expect("sweeps");
     let list = async |path: &str| -> Vec<_> {
         let page: Page<GenerationView> = user.get(path).await.is();
         page.items.into_iter().map(|view| view.id).collect()
@@ -441,7 +444,7 @@ async fn vouchers_are_spent_offline_and_redeemed_once() {
     for voucher in &bought.vouchers[..2] {
         let mut entry = JournalEntry {
             voucher: voucher.id,
-            tags: vec![atelier_contract::Tag::parse("sea").unwrap()],
+            tags: vec![atelier_contract::Tag::parse("sea").expect("it is there")],
             aspect_ratio: atelier_contract::AspectRatio::Square,
             seed: Seed::from(7),
             result_sha256: sha256(b"picture"),
@@ -481,8 +484,8 @@ async fn vouchers_are_spent_offline_and_redeemed_once() {
     sqlx::query("UPDATE vouchers SET expires_at = now() - interval '8 days'")
         .execute(house.pool())
         .await
-        .unwrap();
-    atelier_server::sweeps::run_all(&house.app).await.unwrap();
+        .expect("the database answers");
+    atelier_server::sweeps::run_all(&house.app).await.expect("sweeps");
     assert_eq!(
         user.balance(&house).await,
         90,

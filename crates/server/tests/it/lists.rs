@@ -39,14 +39,14 @@ async fn touched(house: &House) -> (i64, i64) {
     sqlx::query("SELECT pg_stat_force_next_flush()")
         .execute(house.pool())
         .await
-        .unwrap();
+        .expect("the database answers");
     let counts: (i64, i64) = sqlx::query_as(
         "SELECT coalesce(sum(idx_tup_fetch), 0)::bigint, coalesce(sum(seq_tup_read) FILTER (WHERE n_live_tup > 5000), 0)::bigint
            FROM pg_stat_user_tables",
     )
     .fetch_one(house.pool())
     .await
-    .unwrap();
+    .expect("it is there");
     counts
 }
 
@@ -62,13 +62,13 @@ async fn measure(generations: i64) -> Vec<(i64, i64)> {
         styles: generations / 100,
         generations,
     };
-    fill(house.pool(), load).await.unwrap();
+    fill(house.pool(), load).await.expect("filled");
     let studio = Studio::new(&house, "me", "user", 0).await;
     sqlx::query("UPDATE generations SET user_id = $1 WHERE user_id = 3")
         .bind(studio.user)
         .execute(house.pool())
         .await
-        .unwrap();
+        .expect("the database answers");
     let mut costs = Vec::new();
     for path in LISTS {
         let before = touched(&house).await;

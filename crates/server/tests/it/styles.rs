@@ -119,7 +119,7 @@ async fn many_drafts_at_once_make_one() {
     });
     let mut made = 0;
     for answer in tries.collect::<Vec<_>>() {
-        made += u32::from(answer.await.unwrap() == StatusCode::CREATED);
+        made += u32::from(answer.await.expect("no panic") == StatusCode::CREATED);
     }
     assert_eq!(made, 1);
 }
@@ -131,7 +131,7 @@ async fn a_style_is_trained_on_ten_to_a_hundred_valid_artworks() {
     let style = artist.draft("Ink", &[], 10).await;
     let training = format!("/styles/{style}/training");
     let artworks: Page<Value> = artist.get(&format!("/styles/{style}/artworks")).await.is();
-    let first = artworks.items[0]["id"].as_i64().unwrap();
+    let first = artworks.items[0]["id"].as_i64().expect("it is there");
     let spoil = json!({ "is_valid": false, "validation_reason": "blurred" });
     artist.patch(&format!("/artworks/{first}"), spoil).await.is::<Value>();
     let nine = artist.put(&training, json!({ "status": "training" })).await;
@@ -141,7 +141,7 @@ async fn a_style_is_trained_on_ten_to_a_hundred_valid_artworks() {
         .bind(style)
         .execute(house.pool())
         .await
-        .unwrap();
+        .expect("the database answers");
     let upload = artist.upload("artwork", &png(200)).await;
     let more = artist
         .post(&format!("/styles/{style}/artworks"), json!({ "upload": upload }))
@@ -175,7 +175,7 @@ async fn a_training_moves_only_as_its_status_allows() {
         .is();
     assert_eq!(
         view.workshop
-            .unwrap()
+            .expect("it is there")
             .training_progress
             .map(|progress| progress.current_epoch),
         Some(50)
@@ -185,13 +185,13 @@ async fn a_training_moves_only_as_its_status_allows() {
         "style_not_trained"
     );
     let view: StyleView = artist.put(&training, json!({ "status": "failed" })).await.is();
-    assert_eq!(view.workshop.unwrap().training_progress, None);
+    assert_eq!(view.workshop.expect("it is there").training_progress, None);
     artist.train(style).await;
     let told: Vec<String> = sqlx::query_scalar("SELECT type FROM notifications WHERE recipient_id = $1 ORDER BY id")
         .bind(artist.user)
         .fetch_all(house.pool())
         .await
-        .unwrap();
+        .expect("the database answers");
     assert_eq!(told, ["style_training_failed", "style_training_complete"]);
 }
 
@@ -224,7 +224,7 @@ async fn an_upload_is_what_was_declared() {
     assert_eq!(other.bring(upload, &file).await.code(), "upload_unknown");
     assert_eq!(artist.bring(upload, &file[1..]).await.code(), "upload_refused");
     let mut forged = file.clone();
-    *forged.last_mut().unwrap() ^= 1;
+    *forged.last_mut().expect("it is there") ^= 1;
     assert_eq!(artist.bring(upload, &forged).await.code(), "upload_refused");
     assert_eq!(
         artist.bring(upload, &[file.as_slice(), b"more"].concat()).await.code(),
@@ -263,7 +263,7 @@ async fn an_upload_is_what_was_declared() {
     let lying: i64 = sqlx::query_scalar("SELECT count(*) FROM uploads WHERE status = 'used'")
         .fetch_one(house.pool())
         .await
-        .unwrap();
+        .expect("the database answers");
     assert_eq!(lying, 1);
 }
 
@@ -274,7 +274,7 @@ async fn only_the_artist_sees_the_artworks() {
     let other = Studio::new(&house, "bo", "user", 0).await;
     let style = artist.draft("Ink", &[], 1).await;
     let page: Page<Value> = artist.get(&format!("/styles/{style}/artworks")).await.is();
-    let path = page.items[0]["image_url"].as_str().unwrap().to_owned();
+    let path = page.items[0]["image_url"].as_str().expect("it is there").to_owned();
     assert!(artist.bytes(&path).await.starts_with(b"\x89PNG"));
     assert_eq!(other.get(&path).await.code(), "artwork_unknown");
     assert_eq!(
@@ -293,12 +293,12 @@ async fn tags_are_english_lower_case_and_counted() {
     sqlx::query("UPDATE tags SET is_active = FALSE WHERE name = 'ink'")
         .execute(house.pool())
         .await
-        .unwrap();
+        .expect("the database answers");
     let banned = artist
         .patch(&format!("/styles/{style}"), json!({ "tags": ["sea", "ink"] }))
         .await;
     assert_eq!(banned.code(), "tag_banned");
-    atelier_server::sweeps::run_all(&house.app).await.unwrap();
+    atelier_server::sweeps::run_all(&house.app).await.expect("sweeps");
     let tags: Page<TagView> = artist.get("/tags?beginning=Night").await.is();
     assert_eq!(tags.items.len(), 1);
     assert_eq!(tags.items[0].name.as_str(), "night sky");
@@ -308,11 +308,11 @@ async fn tags_are_english_lower_case_and_counted() {
         .await
         .is::<StyleView>();
     artist.delete(&format!("/styles/{style}")).await;
-    atelier_server::sweeps::run_all(&house.app).await.unwrap();
+    atelier_server::sweeps::run_all(&house.app).await.expect("sweeps");
     let counts: Vec<(String, i32)> = sqlx::query_as("SELECT name, usage_count FROM tags ORDER BY name")
         .fetch_all(house.pool())
         .await
-        .unwrap();
+        .expect("the database answers");
     assert_eq!(
         counts,
         [

@@ -101,7 +101,7 @@ async fn buy_in(
 ) -> Answer<VouchersBought> {
     let style = for_sale(tx, request.style, user, request.cost_tokens.get()).await?;
     let cost: Tokens = column(style.cost.try_into())?;
-    sqlx::query_scalar!("SELECT id FROM users WHERE id = $1 FOR UPDATE", user.get())
+    sqlx::query_scalar!("SELECT id FROM users WHERE id = $1 FOR NO KEY UPDATE", user.get())
         .fetch_one(&mut **tx)
         .await?;
     let held = sqlx::query_scalar!(

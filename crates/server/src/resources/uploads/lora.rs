@@ -19,9 +19,10 @@ const TENSORS_MAX: usize = 20_000;
 pub(super) async fn check(app: &App, quarantined: &str) -> Result<Checked, CheckError> {
     let size = app.objects.size(quarantined).await?;
     let length = app.objects.range(quarantined, 0..8.min(size)).await?;
-    let length = <[u8; 8]>::try_from(length.as_ref())
-        .map(u64::from_le_bytes)
-        .map_err(|_: std::array::TryFromSliceError| CheckError::Content("no safetensors file".to_owned()))?;
+    let length = <[u8; 8]>::try_from(length.as_ref()).map(u64::from_le_bytes);
+    let Ok(length) = length else {
+        return Err(CheckError::Content("no safetensors file".to_owned()));
+    };
     if length > HEADER_BYTES_MAX || length + 8 > size {
         return Err(CheckError::Content("its header is longer than any LoRA's".to_owned()));
     }

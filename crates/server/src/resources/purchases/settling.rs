@@ -1,0 +1,329 @@
+//! Brings purchases up to what their provider says of them. Every way in ends here: the buyer who comes back, webhooks, the clock,
+//! operators. The provider is asked outside of any transaction; what it says is applied in one, and twice changes nothing.
+
+use atelier_contract::{PurchaseId, PurchaseStatus, Tokens, UserId};
+use rust_decimal::Decimal;
+use rust_decimal::prelude::ToPrimitive as _;
+use sqlx::PgTransaction;
+
+use crate::app::App;
+use crate::feed::{self, Change};
+use crate::ledger;
+use crate::payments::{Payment, PaymentError, PaymentState};
+use crate::refused::Answer;
+use crate::resources::styles::column;
+
+/// How many a sweep asks about in one run.
+const ASKED_MAX: i64 = 100;
+
+/// A purchase, as far as it matters here.
+#[derive(Debug, Clone)]
+pub(crate) struct Purchase {
+    pub(crate) id: PurchaseId,
+    pub(crate) buyer: UserId,
+    pub(crate) order: String,
+    pub(crate) key: String,
+    pub(crate) tokens: i64,
+    pub(crate) price_per_token: Decimal,
+    pub(crate) total: Decimal,
+    pub(crate) currency: String,
+    pub(crate) status: String,
+    /// Nobody may pay any more: an abandoned window is given up.
+    pub(crate) lapsed: bool,
+}
+
+impl Purchase {
+    pub(crate) fn status(&self) -> Answer<PurchaseStatus> {
+        column(self.status.parse())
+    }
+}
+
+/// The purchase of an order.
+pub(crate) async fn of_order(app: &App, order: &str) -> sqlx::Result<Option<Purchase>> {
+    sqlx::query_as!(
+        Purchase,
+        r#"SELECT id AS "id: PurchaseId", buyer_id AS "buyer: UserId", provider_order_id AS "order",
+                  provider_payment_key AS key, amount_tokens AS tokens, price_per_token, total_price AS "total!",
+                  currency_code AS "currency!", status, created_at < now() - interval '40 minutes' AS "lapsed!"
+             FROM purchases
+            WHERE provider_order_id = $1"#,
+        order,
+    )
+    .fetch_optional(&app.pool)
+    .await
+}
+
+/// Locks the purchase; gives it as it is now.
+async fn lock(tx: &mut PgTransaction<'_>, id: PurchaseId) -> sqlx::Result<Purchase> {
+    sqlx::query_as!(
+        Purchase,
+        r#"SELECT id AS "id: PurchaseId", buyer_id AS "buyer: UserId", provider_order_id AS "order",
+                  provider_payment_key AS key, amount_tokens AS tokens, price_per_token, total_price AS "total!",
+                  currency_code AS "currency!", status, created_at < now() - interval '40 minutes' AS "lapsed!"
+             FROM purchases
+            WHERE id = $1
+              FOR NO KEY UPDATE"#,
+        id.get(),
+    )
+    .fetch_one(&mut **tx)
+    .await
+}
+
+/// Asks the provider about a purchase and applies what it says. One that the buyer agreed to is confirmed once more, since the first
+/// time may not have arrived; one that the provider does not know is given up when its time is over. Returns whether the answer was clear;
+/// after another nothing changes.
+pub(crate) async fn ask(app: &App, purchase: &Purchase) -> Answer<bool> {
+    let Some(payments) = &app.payments else {
+        return Ok(false);
+    };
+    let mut found = match payments.find(&purchase.order).await {
+        Ok(found) => found,
+        Err(error) => return Ok(unclear(purchase, &error)),
+    };
+    let agreed = purchase.status()? == PurchaseStatus::Authorized;
+    if let Some(waiting) = found
+        .as_ref()
+        .filter(|payment| agreed && payment.state == PaymentState::Authorized)
+    {
+        if !is_that_of(purchase, waiting) {
+            differs(app, purchase, waiting).await?;
+            return Ok(true);
+        }
+        match payments.confirm(&waiting.key, &purchase.order, purchase.total).await {
+            Ok(confirmed) => found = Some(confirmed),
+            Err(error) => return Ok(unclear(purchase, &error)),
+        }
+    }
+    match found {
+        Some(payment) => apply(app, purchase, &payment).await?,
+        None if purchase.lapsed => give_up(app, purchase).await?,
+        None => {}
+    }
+    Ok(true)
+}
+
+fn unclear(purchase: &Purchase, error: &PaymentError) -> bool {
+    tracing::warn!(purchase = %purchase.id, %error, "the payment provider gave no clear answer");
+    false
+}
+
+/// Whether order, amount and currency are those that were asked for.
+fn is_that_of(purchase: &Purchase, payment: &Payment) -> bool {
+    payment.order == purchase.order && payment.total == purchase.total && payment.currency == purchase.currency
+}
+
+/// Applies what the provider says, in one transaction.
+pub(crate) async fn apply(app: &App, purchase: &Purchase, payment: &Payment) -> Answer<()> {
+    if !is_that_of(purchase, payment) {
+        return differs(app, purchase, payment).await;
+    }
+    let mut tx = app.pool.begin().await?;
+    let now = lock(&mut tx, purchase.id).await?;
+    let status = now.status()?;
+    let open = matches!(status, PurchaseStatus::Pending | PurchaseStatus::Authorized);
+    let changed = match payment.state {
+        PaymentState::Waiting => false,
+        PaymentState::Authorized => advance(&mut tx, &now, status, PurchaseStatus::Authorized).await?,
+        PaymentState::Ended => advance(&mut tx, &now, status, PurchaseStatus::Failed).await?,
+        // Given back before it was ever credited.
+        PaymentState::Done if open && payment.cancelled >= payment.total => {
+            advance(&mut tx, &now, status, PurchaseStatus::Failed).await?
+        }
+        PaymentState::Done if status == PurchaseStatus::Failed => {
+            drop(tx);
+            return paid_too_late(app, &now, payment).await;
+        }
+        PaymentState::Done => {
+            let credited = ledger::credit_purchase(&mut tx, now.id).await?;
+            let cancelled = cancelled_tokens(&now, payment)?;
+            ledger::reverse_purchase(&mut tx, now.id, cancelled).await? > 0 || credited
+        }
+    };
+    if changed {
+        keep_details(&mut tx, &now, payment).await?;
+        feed::append(&mut tx, now.buyer, Change::Purchase(now.id)).await?;
+        feed::append(&mut tx, now.buyer, Change::Balance).await?;
+    }
+    tx.commit().await?;
+    Ok(())
+}
+
+/// The buyer came back and agreed: it is about to be confirmed, and is asked about if that gets no answer.
+pub(crate) async fn agreed(app: &App, purchase: &Purchase) -> Answer<()> {
+    let mut tx = app.pool.begin().await?;
+    let now = lock(&mut tx, purchase.id).await?;
+    advance(&mut tx, &now, now.status()?, PurchaseStatus::Authorized).await?;
+    tx.commit().await?;
+    Ok(())
+}
+
+async fn advance(
+    tx: &mut PgTransaction<'_>,
+    purchase: &Purchase,
+    from: PurchaseStatus,
+    to: PurchaseStatus,
+) -> sqlx::Result<bool> {
+    if !from.may_become(to) {
+        return Ok(false);
+    }
+    let moved = sqlx::query!(
+        r#"UPDATE purchases
+              SET status = $3::varchar, updated_at = CURRENT_TIMESTAMP,
+                  ask_at = CASE WHEN $3::varchar = 'authorized' THEN CURRENT_TIMESTAMP + interval '1 minute' ELSE ask_at END
+            WHERE id = $1 AND status = $2"#,
+        purchase.id.get(),
+        from.as_str(),
+        to.as_str(),
+    )
+    .execute(&mut **tx)
+    .await?;
+    Ok(moved.rows_affected() == 1)
+}
+
+/// Tokens that were paid with what was given back: rounded up, so that nobody keeps one that is paid for in part.
+fn cancelled_tokens(purchase: &Purchase, payment: &Payment) -> Answer<Tokens> {
+    let tokens = (payment.cancelled / purchase.price_per_token)
+        .ceil()
+        .to_i64()
+        .unwrap_or(purchase.tokens);
+    column(tokens.clamp(0, purchase.tokens).try_into())
+}
+
+async fn keep_details(tx: &mut PgTransaction<'_>, purchase: &Purchase, payment: &Payment) -> sqlx::Result<()> {
+    sqlx::query!(
+        r#"UPDATE purchases
+              SET provider_payment_key = $2, provider_total_amount = $3, receipt_url = coalesce($4, receipt_url),
+                  card_detail = coalesce($5, card_detail), easy_pay_detail = coalesce($6, easy_pay_detail)
+            WHERE id = $1"#,
+        purchase.id.get(),
+        payment.key,
+        payment.total,
+        payment.receipt_url,
+        payment.card,
+        payment.easy_pay,
+    )
+    .execute(&mut **tx)
+    .await?;
+    Ok(())
+}
+
+/// The provider does not know the order, and the time to pay is over.
+async fn give_up(app: &App, purchase: &Purchase) -> Answer<()> {
+    let mut tx = app.pool.begin().await?;
+    let now = lock(&mut tx, purchase.id).await?;
+    if advance(&mut tx, &now, now.status()?, PurchaseStatus::Failed).await? {
+        feed::append(&mut tx, now.buyer, Change::Purchase(now.id)).await?;
+    }
+    tx.commit().await?;
+    Ok(())
+}
+
+/// Credits nothing; `reconcile` names it until somebody looked.
+async fn differs(app: &App, purchase: &Purchase, payment: &Payment) -> Answer<()> {
+    let (order, total, currency) = (&payment.order, payment.total, &payment.currency);
+    tracing::error!(purchase = %purchase.id, order, %total, currency, "a payment is not the one asked for");
+    remark(
+        app,
+        purchase,
+        &format!("the provider says {total} {currency} for {order}"),
+    )
+    .await
+}
+
+async fn paid_too_late(app: &App, purchase: &Purchase, payment: &Payment) -> Answer<()> {
+    if payment.cancelled >= payment.total {
+        return Ok(());
+    }
+    tracing::error!(purchase = %purchase.id, "paid after it was given up");
+    remark(app, purchase, "paid after it was given up").await
+}
+
+async fn remark(app: &App, purchase: &Purchase, memo: &str) -> Answer<()> {
+    sqlx::query!("UPDATE purchases SET memo = $2 WHERE id = $1", purchase.id.get(), memo)
+        .execute(&app.pool)
+        .await?;
+    Ok(())
+}
+
+/// Asks about purchases whose time has come: those that nobody came back from after 40 minutes, and those that were agreed to and never
+/// clearly answered. Each is asked about again later and later.
+pub(crate) async fn sweep(app: &App) -> Result<u64, sqlx::Error> {
+    if app.payments.is_none() {
+        return Ok(0);
+    }
+    // Taken before they are asked about, so that no other replica asks as well.
+    let due = sqlx::query_as!(
+        Purchase,
+        r#"UPDATE purchases
+              SET ask_at = now() + greatest(interval '1 minute', (now() - created_at) / 4)
+            WHERE id IN (SELECT id
+                           FROM purchases
+                          WHERE status IN ('pending', 'authorized') AND ask_at <= now()
+                       ORDER BY ask_at
+                          LIMIT $1
+                            FOR UPDATE SKIP LOCKED)
+        RETURNING id AS "id: PurchaseId", buyer_id AS "buyer: UserId", provider_order_id AS "order",
+                  provider_payment_key AS key, amount_tokens AS tokens, price_per_token, total_price AS "total!",
+                  currency_code AS "currency!", status, created_at < now() - interval '40 minutes' AS "lapsed!""#,
+        ASKED_MAX,
+    )
+    .fetch_all(&app.pool)
+    .await?;
+    for purchase in &due {
+        clear(ask(app, purchase).await, &purchase.order);
+    }
+    Ok(u64::try_from(due.len()).unwrap_or(0))
+}
+
+/// Follows up the hints that webhooks gave.
+pub(crate) async fn events(app: &App) -> Result<u64, sqlx::Error> {
+    let due = sqlx::query!(
+        r#"UPDATE payment_events
+              SET ask_at = now() + greatest(interval '1 minute', now() - received_at)
+            WHERE transmission_id IN (SELECT transmission_id
+                                        FROM payment_events
+                                       WHERE handled_at IS NULL AND ask_at <= now()
+                                    ORDER BY ask_at
+                                       LIMIT $1
+                                         FOR UPDATE SKIP LOCKED)
+        RETURNING transmission_id, order_id"#,
+        ASKED_MAX,
+    )
+    .fetch_all(&app.pool)
+    .await?;
+    let mut handled = Vec::with_capacity(due.len());
+    for event in due {
+        let order = event.order_id.unwrap_or_default();
+        // Of no order of ours: forged, or another program's of the same merchant.
+        let done = match of_order(app, &order).await? {
+            Some(purchase) => clear(ask(app, &purchase).await, &order),
+            None => true,
+        };
+        if done {
+            handled.push(event.transmission_id);
+        }
+    }
+    sqlx::query!(
+        "UPDATE payment_events SET handled_at = now() WHERE transmission_id = ANY($1)",
+        &handled
+    )
+    .execute(&app.pool)
+    .await?;
+    Ok(u64::try_from(handled.len()).unwrap_or(0))
+}
+
+/// Forgets hints that were followed up long ago; the provider repeats none after four days.
+pub(crate) async fn forget_events(app: &App) -> Result<u64, sqlx::Error> {
+    let gone = sqlx::query!("DELETE FROM payment_events WHERE received_at < now() - interval '30 days'")
+        .execute(&app.pool)
+        .await?;
+    Ok(gone.rows_affected())
+}
+
+/// Whether it was clear. The database's errors stand in the log already.
+fn clear(answer: Answer<bool>, order: &str) -> bool {
+    answer.unwrap_or_else(|refused| {
+        tracing::error!(order, ?refused, "a purchase could not be followed up");
+        false
+    })
+}

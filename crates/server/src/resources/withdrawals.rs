@@ -1,0 +1,114 @@
+//! Withdrawals: an artist asks to have earned tokens paid out, an operator decides.
+
+use atelier_contract::{NewWithdrawal, Page, Refusal, UserId, WithdrawalId, WithdrawalView};
+use axum::Json;
+use axum::extract::{Query, State};
+use axum::http::StatusCode;
+use chrono::{DateTime, Utc};
+use sqlx::PgTransaction;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+use crate::app::App;
+use crate::caller::ArtistCaller;
+use crate::feed::{self, Change};
+use crate::idempotency::{self, IdempotencyKey};
+use crate::ledger;
+use crate::pages::{Cursor, PageQuery};
+use crate::refused::Answer;
+use crate::resources::styles::column;
+
+pub(crate) fn router() -> OpenApiRouter<App> {
+    OpenApiRouter::new().routes(routes!(list, ask))
+}
+
+struct Row {
+    id: WithdrawalId,
+    tokens: i64,
+    status: String,
+    note: Option<String>,
+    created_at: DateTime<Utc>,
+    decided_at: Option<DateTime<Utc>>,
+}
+
+impl Row {
+    fn view(self) -> Answer<WithdrawalView> {
+        Ok(WithdrawalView {
+            id: self.id,
+            tokens: column(self.tokens.try_into())?,
+            status: column(self.status.parse())?,
+            note: self.note,
+            created_at: self.created_at,
+            decided_at: self.decided_at,
+        })
+    }
+}
+
+/// Sets earned tokens aside to be paid out.
+#[utoipa::path(post, path = "/withdrawals", tag = "withdrawals", request_body = NewWithdrawal,
+    params(("Idempotency-Key" = String, Header)), responses((status = 201, body = WithdrawalView)))]
+async fn ask(
+    State(app): State<App>,
+    ArtistCaller(caller): ArtistCaller,
+    key: IdempotencyKey,
+    Json(request): Json<NewWithdrawal>,
+) -> Answer<(StatusCode, Json<WithdrawalView>)> {
+    if request.tokens.get() == 0 {
+        return Err(Refusal::RequestInvalid {
+            reason: "at least one token is needed".to_owned(),
+        }
+        .into());
+    }
+    let view = idempotency::once(&app, caller.user, &key, "POST /withdrawals", &request, async |tx| {
+        ask_in(tx, caller.user, request).await
+    })
+    .await?;
+    Ok((StatusCode::CREATED, Json(view)))
+}
+
+async fn ask_in(tx: &mut PgTransaction<'_>, artist: UserId, request: NewWithdrawal) -> Answer<WithdrawalView> {
+    let id = ledger::withdraw(tx, artist, request.tokens).await?;
+    let row = sqlx::query_as!(
+        Row,
+        r#"SELECT id AS "id: WithdrawalId", tokens, status, note, created_at, decided_at FROM withdrawals WHERE id = $1"#,
+        id.get(),
+    )
+    .fetch_one(&mut **tx)
+    .await?;
+    feed::append(tx, artist, Change::Withdrawal(id.get())).await?;
+    row.view()
+}
+
+/// Withdrawals of the caller's, newest first.
+#[utoipa::path(get, path = "/withdrawals", tag = "withdrawals", params(PageQuery),
+    responses((status = 200, body = Page<WithdrawalView>)))]
+async fn list(
+    State(app): State<App>,
+    ArtistCaller(caller): ArtistCaller,
+    Query(page): Query<PageQuery>,
+) -> Answer<Json<Page<WithdrawalView>>> {
+    let after = page.after.as_deref().map(Cursor::decode::<i64>).transpose()?;
+    let limit = usize::from(page.limit());
+    let mut rows = sqlx::query_as!(
+        Row,
+        r#"SELECT id AS "id: WithdrawalId", tokens, status, note, created_at, decided_at
+             FROM withdrawals
+            WHERE artist_id = $1 AND ($2::bigint IS NULL OR id < $2)
+         ORDER BY id DESC
+            LIMIT $3"#,
+        caller.user.get(),
+        after,
+        i64::from(page.limit()) + 1,
+    )
+    .fetch_all(&app.pool)
+    .await?;
+    let more = rows.len() > limit;
+    rows.truncate(limit);
+    let next = rows
+        .last()
+        .filter(|_| more)
+        .map(|row| Cursor::encode(&row.id))
+        .transpose()?;
+    let items = rows.into_iter().map(Row::view).collect::<Answer<_>>()?;
+    Ok(Json(Page { items, next }))
+}
