@@ -10,8 +10,8 @@ use crate::{Home, workspace};
 /// The studio with its window, as `scripts/test` built and laid it aside: another build may leave one at the usual place that looks for its
 /// pages elsewhere.
 const TESTED: &str = "target/window/debug/atelier-window";
-/// Pixels of the display.
-const SCREEN: &str = "1440x900x24";
+/// Pixels of the display: room for the window with two pixels for each of its own, since WebKit paints nothing that is outside.
+const SCREEN: &str = "2880x1800x24";
 
 /// A display, a bus and a home. All of it ends when dropped.
 pub struct Stage {
