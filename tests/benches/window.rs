@@ -25,6 +25,7 @@ async fn main() {
     let stage = stage();
     start(&stage).await;
     memory(&stage).await;
+    drop(stage);
     let stage = stage_with_gallery().await;
     gallery(&stage).await;
 }

@@ -26,8 +26,9 @@ pub const JOB: Duration = Duration::from_secs(600);
 const TABS_MAX: usize = 80;
 /// Looks in a row at which nothing moves: what comes into sight is not fetched at once.
 const CALM_LOOKS: u32 = 3;
-/// Between two looks.
+/// Between two looks, and between two that come late: looking takes a core from the job that is waited for.
 const LOOK: Duration = Duration::from_millis(50);
+const LATE_LOOK: Duration = Duration::from_secs(2);
 /// Key under which WebDriver hands elements over (WebDriver, section 12.2).
 const ELEMENT: &str = "element-6066-11e4-a52e-4f735466cecf";
 
@@ -373,7 +374,7 @@ pub async fn within<T>(deadline: Duration, mut look: impl AsyncFnMut() -> Option
         if began.elapsed() > deadline {
             return None;
         }
-        tokio::time::sleep(LOOK).await;
+        tokio::time::sleep((began.elapsed() / 20).clamp(LOOK, LATE_LOOK)).await;
     }
 }
 

@@ -29,7 +29,7 @@ fn signature(home: &Home) -> PathBuf {
     file
 }
 
-/// The exported files, each of which tells its style and that nobody changed it since.
+/// The exported files, each of which tells its style, its signature, and that nobody changed it since.
 fn assert_exported(home: &Home, folder: &Path, count: usize) {
     let files = std::fs::read_dir(folder).expect("the folder is made");
     let files: Vec<_> = files.map(|file| file.expect("a file").path()).collect();
@@ -38,7 +38,8 @@ fn assert_exported(home: &Home, folder: &Path, count: usize) {
         let file = file.to_str().expect("a plain path");
         let told = home.run_with(["inspect", file, "--json"]).ok().json();
         assert_eq!(told["pixels_intact"], true, "{told}");
-        assert!(told.to_string().contains(ARTIST), "{told}");
+        assert_eq!(told["provenance"]["styles"][0]["name"], ARTIST, "{told}");
+        assert!(told["provenance"]["signature"].is_object(), "{told}");
     }
 }
 
