@@ -13,6 +13,9 @@ use tauri::{AppHandle, Manager};
 use crate::failure;
 use crate::window;
 
+#[cfg(target_os = "linux")]
+mod gtk;
+
 /// The system's clipboard. Kept while the window is open: on Linux whoever copied hands the picture over when it is asked for.
 #[derive(Default)]
 pub(crate) struct Clipboard(Arc<Mutex<Option<arboard::Clipboard>>>);
@@ -63,17 +66,22 @@ pub(crate) fn drag(app: &AppHandle, files: Vec<PathBuf>) -> Result<(), Refusal> 
     begun.map_err(|error| failure::internal(&error))
 }
 
+#[cfg(target_os = "linux")]
+fn begin(app: &AppHandle, files: Vec<PathBuf>) -> Result<(), Box<dyn std::error::Error>> {
+    match app.get_webview_window(window::LABEL) {
+        Some(window) => gtk::drag(&window.gtk_window()?, &files),
+        None => Ok(()),
+    }
+}
+
+#[cfg(not(target_os = "linux"))]
 fn begin(app: &AppHandle, files: Vec<PathBuf>) -> Result<(), Box<dyn std::error::Error>> {
     let Some(window) = app.get_webview_window(window::LABEL) else {
         return Ok(());
     };
-    #[cfg(target_os = "linux")]
-    let window = &window.gtk_window()?;
-    #[cfg(not(target_os = "linux"))]
-    let window = &window;
     let picture = drag::Image::File(files.first().cloned().unwrap_or_default());
     drag::start_drag(
-        window,
+        &window,
         drag::DragItem::Files(files),
         picture,
         |_, _| {},

@@ -9,6 +9,9 @@ use tauri::{App, AppHandle, Manager, Theme, Url, WebviewWindow, WebviewWindowBui
 
 use crate::house::House;
 
+#[cfg(target_os = "linux")]
+mod webkit;
+
 /// The window's name in `tauri.conf.json` and in its capabilities.
 pub(crate) const LABEL: &str = "main";
 
@@ -35,6 +38,8 @@ pub(crate) fn create(app: &App, theme: settings::Theme) -> tauri::Result<()> {
             }
         })
         .build()?;
+    #[cfg(target_os = "linux")]
+    webkit::tune(&window)?;
     let behind = match window.theme()? {
         Theme::Light => LIGHT,
         _ => DARK,

@@ -1,12 +1,15 @@
 //! What a window manager would do: there is none on a stage.
 
+mod catch;
 mod drop;
 
+pub use catch::catch_dragged;
 pub use drop::drop_files;
 
+use image::RgbImage;
 use x11rb::connection::Connection;
 use x11rb::protocol::xproto::{
-    Atom, AtomEnum, ClientMessageEvent, ConnectionExt, EventMask, InputFocus, MapState, Window,
+    Atom, AtomEnum, ClientMessageEvent, ConnectionExt, EventMask, ImageFormat, InputFocus, MapState, Window,
 };
 use x11rb::rust_connection::RustConnection;
 
@@ -92,6 +95,38 @@ pub fn ask_to_close(display: &str, pid: u32) {
             .send_event(false, window, EventMask::NO_EVENT, message);
         sent.expect("connected").check().expect("the window is there");
     }
+}
+
+/// What a program's window shows: the pixels that are on the display, not what its toolkit would have drawn.
+///
+/// # Panics
+/// When the program shows no window, or one that reaches beyond the display.
+pub fn photograph(display: &str, pid: u32) -> RgbImage {
+    let display = Display::connect(display);
+    let window = *display.windows_of(pid).first().expect("the program shows a window");
+    let asked = display.connection.get_geometry(window).expect("connected");
+    let size = asked.reply().expect("the window is there");
+    let every_plane = !0;
+    let asked = display.connection.get_image(
+        ImageFormat::Z_PIXMAP,
+        window,
+        0,
+        0,
+        size.width,
+        size.height,
+        every_plane,
+    );
+    let pixels = asked
+        .expect("connected")
+        .reply()
+        .expect("all of it is on the display")
+        .data;
+    // Xvfb keeps 24 bits in four bytes: blue, green, red, nothing.
+    let rgb = pixels
+        .chunks_exact(4)
+        .flat_map(|bgr| [bgr[2], bgr[1], bgr[0]])
+        .collect();
+    RgbImage::from_raw(size.width.into(), size.height.into(), rgb).expect("four bytes a pixel")
 }
 
 /// Takes the keyboard away from all windows, as clicking beside them does.

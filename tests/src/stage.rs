@@ -3,6 +3,7 @@
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use crate::processes::Group;
 use crate::{Home, workspace};
@@ -10,8 +11,11 @@ use crate::{Home, workspace};
 /// The studio with its window, as `scripts/test` built and laid it aside: another build may leave one at the usual place that looks for its
 /// pages elsewhere.
 const TESTED: &str = "target/window/debug/atelier-window";
-/// Pixels of the display.
-const SCREEN: &str = "1440x900x24";
+/// Pixels of the display: room for the window with two pixels for each of its own, since WebKit paints nothing that is outside.
+const SCREEN: &str = "2880x1800x24";
+
+/// One plays at a time: what a person waits for is timed, and another test's training takes every core.
+static TURN: Mutex<()> = Mutex::new(());
 
 /// A display, a bus and a home. All of it ends when dropped.
 pub struct Stage {
@@ -25,15 +29,17 @@ pub struct Stage {
     /// Room in the data folder, if it is a disk of its own.
     disk_bytes: Option<u64>,
     _programs: [Group; 2],
+    _turn: MutexGuard<'static, ()>,
 }
 
 impl Stage {
-    /// A stage for one test.
+    /// A stage for one test, once no other stands.
     ///
     /// # Panics
     /// When the display or the bus does not start: `scripts/prepare` installs them.
     #[expect(clippy::new_without_default, reason = "a stage is built, not defaulted to")]
     pub fn new() -> Self {
+        let turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
         let home = Home::new();
         for folder in ["run", "home"] {
             std::fs::create_dir(home.path(folder)).expect("made");
@@ -63,6 +69,7 @@ impl Stage {
             variables: Vec::new(),
             disk_bytes: None,
             _programs: [display_group, bus_group],
+            _turn: turn,
         }
     }
 

@@ -21,9 +21,14 @@ use crate::{Stage, workspace};
 /// How long a thing may take to appear when nothing is computed for it.
 pub const SOON: Duration = Duration::from_secs(15);
 /// How long a job with the starter model may take on two busy cores.
-pub const JOB: Duration = Duration::from_secs(300);
-/// Between two looks.
+pub const JOB: Duration = Duration::from_secs(600);
+/// Presses of Tab that lead round any screen.
+const TABS_MAX: usize = 80;
+/// Looks in a row at which nothing moves: what comes into sight is not fetched at once.
+const CALM_LOOKS: u32 = 3;
+/// Between two looks, and between two that come late: looking takes a core from the job that is waited for.
 const LOOK: Duration = Duration::from_millis(50);
+const LATE_LOOK: Duration = Duration::from_secs(2);
 /// Key under which WebDriver hands elements over (WebDriver, section 12.2).
 const ELEMENT: &str = "element-6066-11e4-a52e-4f735466cecf";
 
@@ -32,6 +37,7 @@ pub struct Window {
     client: Client,
     driver: Group,
     application: PathBuf,
+    display: String,
     data: PathBuf,
 }
 
@@ -68,6 +74,7 @@ impl Window {
             client,
             driver,
             application,
+            display: stage.display().to_owned(),
             data: stage.home.data(),
         }
     }
@@ -195,6 +202,16 @@ impl Window {
         Some(Element::from_element_id(self.client.clone(), ElementRef::from(id)))
     }
 
+    /// Tells the page that a hand begins to drag something inside the thing with this role and name: WebKit's driver tells it of no drag.
+    ///
+    /// # Panics
+    /// When it is not there in time.
+    pub async fn begin_to_drag(&self, role: &str, name: &str) {
+        let id = String::from(self.find(role, name).await.element_id());
+        let begin = "arguments[0].querySelector('[draggable=true]').dispatchEvent(new DragEvent('dragstart', { cancelable: true }))";
+        self.run(begin, vec![json!({ ELEMENT: id })]).await;
+    }
+
     /// Writes `text` into an empty or filled field.
     ///
     /// # Panics
@@ -217,6 +234,30 @@ impl Window {
             .chain(up)
             .fold(KeyActions::new("keyboard".into()), |all, key| all.then(key));
         self.client.perform_actions(strokes).await.expect("keys can be pressed");
+    }
+
+    /// Goes with the Tab key to the first thing with this role and name, once it is there.
+    ///
+    /// # Panics
+    /// When Tab does not come by there.
+    pub async fn tab_to(&self, role: &str, name: &str) {
+        self.find(role, name).await;
+        for _ in 0..TABS_MAX {
+            self.press(&[Key::Tab.into()]).await;
+            if self.is_on(role, name).await {
+                return;
+            }
+        }
+        self.fail(&format!("Tab does not come by {role} “{name}”")).await
+    }
+
+    /// Whether the keyboard is on a thing with this role and name.
+    pub async fn is_on(&self, role: &str, name: &str) -> bool {
+        let Ok(active) = self.client.active_element().await else {
+            return false; // the page is being loaded
+        };
+        let found = self.look(role, name).await;
+        found.iter().any(|element| element.element_id() == active.element_id())
     }
 
     /// Types `text` at wherever the focus is.
@@ -257,13 +298,16 @@ impl Window {
         )
     }
 
-    /// Waits until every picture on the screen is there and nothing moves but what moves for ever.
+    /// Waits until every picture on the screen is there and nothing moves but what moves for ever, and stays so for some looks.
     ///
     /// # Panics
     /// When that does not happen in time.
     pub async fn settle(&self) {
+        let mut calm = 0;
         let settled = within(SOON, async || {
-            (self.run(include_str!("window/settled.js"), Vec::new()).await == true).then_some(())
+            let is_calm = self.run(include_str!("window/settled.js"), Vec::new()).await == true;
+            calm = if is_calm { calm + 1 } else { 0 };
+            (calm == CALM_LOOKS).then_some(())
         });
         if settled.await.is_none() {
             self.fail("the screen does not come to rest").await;
@@ -284,19 +328,19 @@ impl Window {
             .collect()
     }
 
-    /// Leaves a picture of the page in `target/screenshots/NAME.png`.
+    /// Leaves a picture of the window in `target/screenshots/NAME.png`.
     ///
     /// # Panics
-    /// When the page cannot be photographed.
-    pub async fn photograph(&self, name: &str) {
+    /// When the window cannot be photographed.
+    pub fn photograph(&self, name: &str) {
         let folder = workspace().join("target/screenshots");
         std::fs::create_dir_all(&folder).expect("made");
-        let png = self.client.screenshot().await.expect("a screenshot");
-        std::fs::write(folder.join(format!("{name}.png")), png).expect("written");
+        let picture = crate::display::photograph(&self.display, self.pid());
+        picture.save(folder.join(format!("{name}.png"))).expect("written");
     }
 
     async fn fail(&self, message: &str) -> ! {
-        self.photograph("failed").await;
+        self.photograph("failed");
         panic!(
             "{message}; target/screenshots/failed.png shows:\n{}",
             self.outline().await
@@ -321,7 +365,7 @@ impl Window {
 }
 
 /// What `look` finds, looked for again and again until the deadline.
-pub async fn within<T>(deadline: Duration, look: impl AsyncFn() -> Option<T>) -> Option<T> {
+pub async fn within<T>(deadline: Duration, mut look: impl AsyncFnMut() -> Option<T>) -> Option<T> {
     let began = Instant::now();
     loop {
         if let Some(found) = look().await {
@@ -330,7 +374,7 @@ pub async fn within<T>(deadline: Duration, look: impl AsyncFn() -> Option<T>) ->
         if began.elapsed() > deadline {
             return None;
         }
-        tokio::time::sleep(LOOK).await;
+        tokio::time::sleep((began.elapsed() / 20).clamp(LOOK, LATE_LOOK)).await;
     }
 }
 

@@ -1,5 +1,6 @@
 //! The real window with the real worker and the starter model, in front of nobody.
 
+mod handover;
 mod main_job;
 mod package;
 mod screens;

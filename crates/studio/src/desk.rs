@@ -128,35 +128,34 @@ impl Shared {
     fn is_closing(&self) -> bool {
         self.state().closing
     }
+
+    /// Waits for room on the disk: not at once again, but without being asked.
+    async fn rest(&self) {
+        let _ = tokio::time::timeout(LOOK_AGAIN, self.wake.notified()).await;
+    }
 }
 
 async fn work(shared: Arc<Shared>, mut workshop: Workshop) {
     while !shared.is_closing() {
         match jobs::next(shared.teller.library()).await {
-            Ok(Some((job, kind))) => {
-                if Box::pin(run(&shared, &mut workshop, job, kind)).await {
-                    continue;
-                }
+            Ok(Some((job, kind))) => Box::pin(run(&shared, &mut workshop, job, kind)).await,
+            Ok(None) => shared.wake.notified().await,
+            Err(error) => {
+                tracing::error!("the queue cannot be read: {error:?}");
+                shared.rest().await;
             }
-            Ok(None) => {
-                shared.wake.notified().await;
-                continue;
-            }
-            Err(error) => tracing::error!("the queue cannot be read: {error:?}"),
         }
-        // The disk is full, or gone: not at once again, but without being asked.
-        let _ = tokio::time::timeout(LOOK_AGAIN, shared.wake.notified()).await;
     }
 }
 
-/// Does one job to its end, a pause or a failure, and tells of it. `false` when not even its end could be written.
-async fn run(shared: &Arc<Shared>, workshop: &mut Workshop, job: JobId, kind: JobKind) -> bool {
+/// Does one job to its end, a pause or a failure, and tells of it.
+async fn run(shared: &Arc<Shared>, workshop: &mut Workshop, job: JobId, kind: JobKind) {
     let teller = &shared.teller;
     let (wish, mut wished) = watch::channel(Wish::Run);
     {
         let mut state = shared.state();
         if state.closing {
-            return true;
+            return;
         }
         state.running = Some((job, wish));
     }
@@ -165,10 +164,12 @@ async fn run(shared: &Arc<Shared>, workshop: &mut Workshop, job: JobId, kind: Jo
         JobKind::Generate => generate(teller, workshop, job, &mut wished).await,
     };
     shared.state().running = None;
-    let mut written = true;
     if let Err(error) = ended {
         tracing::warn!("job {job}: {error}");
-        written = give_up(teller, job, &error.refusal()).await;
+        let reason = error.refusal();
+        while !put_down(teller, job, &reason).await && !shared.is_closing() {
+            shared.rest().await;
+        }
     }
     if shared.state().stopped == Some(job)
         && let Err(error) = jobs::pause_again(teller.library(), job).await
@@ -181,30 +182,24 @@ async fn run(shared: &Arc<Shared>, workshop: &mut Workshop, job: JobId, kind: Jo
         JobKind::Generate => LibraryPart::Generations,
     };
     teller.tell(Event::LibraryChanged { what, style: None });
-    written
 }
 
-/// A job that could not even begin must not be taken up again and again. `false` when that cannot be written.
-async fn give_up(teller: &Teller, job: JobId, refusal: &Refusal) -> bool {
+/// A job that could not even begin fails, so that it is not taken up again and again; one that began, and whose end could not be written, is put
+/// back as after a crash. `false` when that cannot be written either: the disk is full, or gone.
+async fn put_down(teller: &Teller, job: JobId, reason: &Refusal) -> bool {
     let library = teller.library();
-    let moved = async {
+    let put = async {
         let mut connection = library.pool().acquire().await?;
-        jobs::advance(
-            &mut connection,
-            job,
-            JobStatus::Queued,
-            JobStatus::Failed,
-            Some(refusal),
-        )
-        .await
-    };
-    match moved.await {
-        Ok(_) => true,
-        Err(error) => {
-            tracing::error!("job {job} cannot be given up: {error}");
-            false
+        let (from, to) = (JobStatus::Queued, JobStatus::Failed);
+        if !jobs::advance(&mut connection, job, from, to, Some(reason)).await? {
+            drop(connection);
+            jobs::recover(library).await?;
         }
-    }
+        Ok::<_, Error>(())
+    };
+    put.await
+        .inspect_err(|error| tracing::error!("job {job} cannot be put down: {error}"))
+        .is_ok()
 }
 
 async fn train(

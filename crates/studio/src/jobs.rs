@@ -173,7 +173,7 @@ pub(crate) async fn recover(library: &Library) -> Result<Recovered, Error> {
     }
     tx.commit().await?;
     if recovered != Recovered::default() {
-        tracing::info!(?recovered, "an earlier program was ended in the middle of its work");
+        tracing::info!(?recovered, "what was left in the middle is put back");
     }
     Ok(recovered)
 }

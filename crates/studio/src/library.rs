@@ -20,7 +20,7 @@ use std::time::Duration;
 use atelier_contract::Refusal;
 use sqlx::migrate::Migrator;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
-use sqlx::{Sqlite, SqlitePool, Transaction};
+use sqlx::{Connection, Sqlite, SqlitePool, Transaction};
 
 use crate::Error;
 use crate::error::database_refusal;
@@ -158,6 +158,9 @@ async fn connect(folder: &Path, create: bool) -> Result<SqlitePool, Error> {
         .pragma("cache_size", CACHE_KIB);
     SqlitePoolOptions::new()
         .max_connections(CONNECTIONS_MAX)
+        // When the disk is full SQLite rolls back by itself, which sqlx does not see: it would take the connection to be inside that
+        // transaction for ever, and refuse every other.
+        .before_acquire(|connection, _| Box::pin(async move { Ok(!connection.is_in_transaction()) }))
         .connect_with(options)
         .await
         .map_err(|error| match database_refusal(&error, &file) {

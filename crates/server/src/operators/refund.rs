@@ -23,6 +23,7 @@ pub enum RefundCommand {
         /// How many tokens.
         #[arg(long)]
         tokens: Option<i64>,
+        /// Who does it, and why.
         #[command(flatten)]
         act: Act,
     },

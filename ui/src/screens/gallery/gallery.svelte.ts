@@ -9,8 +9,6 @@ import { undo } from "$lib/undo.svelte";
 import { Cards } from "./cards.svelte";
 import { emptySearch, filterOf, isEmpty, type Search } from "./filter";
 
-/** Who types is not asked for each letter. */
-const TYPING_MS = 150;
 /** A batch that ends is one change. */
 const CHANGES_MS = 400;
 
@@ -33,6 +31,7 @@ export class GalleryState {
   #turn = 0;
   #timer: ReturnType<typeof setTimeout> | undefined;
   #stale = false;
+  #typing: "answered" | "asking" | "outrun" = "answered";
 
   constructor() {
     void events.libraryChanged.listen(({ payload }) => payload.what === "generations" && this.#changed());
@@ -73,10 +72,17 @@ export class GalleryState {
     if (this.searching) announce(t("gallery.found.text", { count: answer.data.length }));
   }
 
-  /** The search changed: asks for it when the person pauses. */
-  findSoon(wait_ms = TYPING_MS): void {
-    clearTimeout(this.#timer);
-    this.#timer = setTimeout(() => void this.find(), wait_ms);
+  /** The search changed: asks for it at once; what is typed until the answer comes is one more question. */
+  async findTyped(): Promise<void> {
+    if (this.#typing !== "answered") {
+      this.#typing = "outrun";
+      return;
+    }
+    do {
+      this.#typing = "asking";
+      await this.find();
+    } while (this.#isOutrun());
+    this.#typing = "answered";
   }
 
   clearSearch(): void {
@@ -186,9 +192,15 @@ export class GalleryState {
     if (this.#opened !== null && !there.has(this.#opened) && place >= 0) void this.open(this.active);
   }
 
+  #isOutrun(): boolean {
+    return this.#typing === "outrun";
+  }
+
   #changed(): void {
     this.#stale = true;
-    if (this.ids !== null) this.findSoon(CHANGES_MS);
+    if (this.ids === null) return;
+    clearTimeout(this.#timer);
+    this.#timer = setTimeout(() => void this.find(), CHANGES_MS);
   }
 }
 
