@@ -8,6 +8,7 @@ use cargo_metadata::{DependencyKind, Metadata, MetadataCommand, Package};
 /// Edges between crates of this workspace; anything else is a mistake.
 const ALLOWED: &[(&str, &str)] = &[
     ("atelier-studio", "atelier-contract"),
+    ("atelier-server", "atelier-contract"),
     ("atelier-studio", "atelier-worker-protocol"),
     ("atelier-worker", "atelier-worker-protocol"),
     ("atelier-worker", "atelier-engine"),
@@ -22,6 +23,7 @@ const NEVER: &[(&str, &[&str])] = &[
     ("atelier-worker-protocol", &["candle-core", "sqlx", "reqwest"]),
     ("atelier-worker", &["reqwest", "hyper", "sqlx"]),
     ("atelier-studio", &["tauri", "candle-core", "sqlx-postgres"]),
+    ("atelier-server", &["tauri", "candle-core", "sqlx-sqlite"]),
     ("atelier-cli", &["tauri", "candle-core", "sqlx-postgres"]),
     ("atelier-window", &["candle-core", "sqlx-postgres"]),
 ];

@@ -215,6 +215,25 @@ async fn a_used_style_is_never_deleted() {
 }
 
 #[tokio::test]
+async fn a_style_counts_its_completed_pictures() {
+    let house = House::new().await;
+    let ines = Studio::new(&house, "ines", "artist", 0).await;
+    let joon = Studio::new(&house, "joon", "artist", 0).await;
+    let user = Studio::new(&house, "bo", "user", 100).await;
+    let ink = ines.style("Harbour ink", &["ink"], 5).await;
+    let oil = joon.style("Oil", &["oil"], 5).await;
+    for style in [ink, oil, ink] {
+        user.make(style, 5, &["sea"]).await;
+    }
+    // Under way, so not counted.
+    user.reserve(oil, 5).await;
+    house.sweep().await;
+    let popular: Page<StyleCard> = user.get("/styles?sort=popular").await.is();
+    let counts: Vec<_> = popular.items.iter().map(|card| (card.id, card.usage_count)).collect();
+    assert_eq!(counts, [(ink, 2), (oil, 1)]);
+}
+
+#[tokio::test]
 async fn an_upload_is_what_was_declared() {
     let house = House::new().await;
     let artist = Studio::new(&house, "ines", "artist", 0).await;
