@@ -151,3 +151,24 @@ fn status(refusal: &Refusal) -> StatusCode {
         _ => StatusCode::BAD_REQUEST,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_refusal_leaves_with_the_status_that_the_document_tells() {
+        let api = include_str!("../../../docs/api.md");
+        let mut told = 0;
+        for row in api.lines() {
+            let cells: Vec<_> = row.split('|').map(|cell| cell.trim().trim_matches('`')).collect();
+            let [_, number, code, details, ..] = cells[..] else { continue };
+            let Ok(number) = number.parse::<u16>() else { continue };
+            let json = format!(r#"{{"code": "{code}", "details": {details}}}"#);
+            let refusal: Refusal = serde_json::from_str(&json).unwrap_or_else(|error| panic!("{row}: {error}"));
+            assert_eq!(status(&refusal).as_u16(), number, "{code}");
+            told += 1;
+        }
+        assert!(told > 40, "only {told} refusals are told");
+    }
+}
