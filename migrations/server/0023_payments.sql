@@ -3,6 +3,8 @@
 ALTER TABLE purchases
     ADD COLUMN cancelled_tokens BIGINT NOT NULL DEFAULT 0
         CONSTRAINT purchases_cancelled_within CHECK (cancelled_tokens BETWEEN 0 AND amount_tokens),
+    -- The payment that the buyer came back with; as they say, so it may be forged, and is not unique.
+    ADD COLUMN agreed_key TEXT CONSTRAINT purchases_agreed_key_short CHECK (length(agreed_key) BETWEEN 1 AND 120),
     -- An abandoned window sends nothing: who does not come back within 40 minutes is asked about.
     ADD COLUMN ask_at TIMESTAMPTZ NOT NULL DEFAULT CURRENT_TIMESTAMP + interval '40 minutes';
 
@@ -12,9 +14,9 @@ CREATE INDEX purchases_to_ask ON purchases (ask_at) WHERE status IN ('pending', 
 -- Webhooks as they came. They are not signed, so each is only a reason to ask the provider.
 CREATE TABLE payment_events (
     transmission_id TEXT        PRIMARY KEY CONSTRAINT payment_events_transmission_short CHECK (length(transmission_id) BETWEEN 1 AND 200),
-    order_id        TEXT,
+    order_id        TEXT        NOT NULL,
     -- JSON, as text: JSONB takes no escaped NUL, and anybody may send one.
-    body            TEXT        NOT NULL,
+    body            TEXT        NOT NULL CONSTRAINT payment_events_body_short CHECK (octet_length(body) <= 65536),
     received_at     TIMESTAMPTZ NOT NULL DEFAULT CURRENT_TIMESTAMP,
     ask_at          TIMESTAMPTZ NOT NULL DEFAULT CURRENT_TIMESTAMP,
     handled_at      TIMESTAMPTZ

@@ -253,7 +253,7 @@ pub async fn welcome(tx: &mut PgTransaction<'_>, user: UserId) -> Result<(), Led
         (user, Account::Balance, WELCOME_TOKENS),
     ];
     record(tx, made, &entries).await?;
-    Ok(())
+    purchases::cover_debt(tx, user).await
 }
 
 /// An operator's correction of a balance: gives `tokens`, or takes them when `taken`.

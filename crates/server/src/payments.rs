@@ -107,8 +107,10 @@ pub trait Payments: Debug + Send + Sync {
         amount: Decimal,
     ) -> BoxFuture<'a, Result<Payment, PaymentError>>;
 
-    /// The payment of an order; `None` when the provider knows none.
-    fn find<'a>(&'a self, order: &'a str) -> BoxFuture<'a, Result<Option<Payment>, PaymentError>>;
+    /// The payment of an order; `None` when the provider knows none. An order may have several of which one at most is made: `key`,
+    /// where it is known, says which is meant.
+    fn find<'a>(&'a self, order: &'a str, key: Option<&'a str>)
+    -> BoxFuture<'a, Result<Option<Payment>, PaymentError>>;
 
     /// Gives `amount` back. May be repeated under the same `once`, which does it once.
     fn cancel<'a>(

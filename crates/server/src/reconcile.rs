@@ -8,7 +8,7 @@ use sqlx::PgPool;
 const NAMED_MAX: i64 = 100;
 
 /// Each gives a line for every difference, and takes how many at most.
-const QUESTIONS: [&str; 12] = [
+const QUESTIONS: [&str; 14] = [
     // All there is came from somewhere.
     "SELECT format('all entries together are %s, not 0', sum(amount))
        FROM ledger_entries
@@ -37,7 +37,7 @@ const QUESTIONS: [&str; 12] = [
       WHERE earned_token_balance <> coalesce(sum, 0)
       LIMIT $1",
     // What is set aside, is set aside for something.
-    "SELECT format('user %s: %s of %s is %s by entries, %s by what it is for', user_id, account, user_id, entries, owed)
+    "SELECT format('user %s: %s is %s by entries, %s by what it is for', user_id, account, entries, owed)
        FROM (SELECT user_id, account, sum(entries) AS entries, sum(owed) AS owed
                FROM (SELECT user_id, account, amount AS entries, 0 AS owed
                        FROM ledger_entries
@@ -74,6 +74,20 @@ const QUESTIONS: [&str; 12] = [
       WHERE coalesce(transactions.status, 'missing') <> CASE WHEN state IN ('committed', 'completed') THEN 'completed'
                                                              WHEN state = 'voided' THEN 'failed'
                                                              ELSE 'pending' END
+      LIMIT $1",
+    "SELECT format('voucher %s is %s, its transaction %s', vouchers.id, state, coalesce(transactions.status, 'missing'))
+       FROM vouchers
+  LEFT JOIN transactions ON voucher_id = vouchers.id AND kind = 'generation'
+      WHERE coalesce(transactions.status, 'missing') <> CASE state WHEN 'held' THEN 'pending'
+                                                                   WHEN 'redeemed' THEN 'completed'
+                                                                   ELSE 'failed' END
+      LIMIT $1",
+    "SELECT format('transaction %s is completed, but earned %s of %s', id, coalesce(sum(tokens), 0), amount)
+       FROM transactions
+  LEFT JOIN earnings ON transaction_id = id AND artist_id = receiver_id
+      WHERE kind = 'generation' AND status = 'completed'
+   GROUP BY id
+     HAVING coalesce(sum(tokens), 0) <> amount
       LIMIT $1",
     // The world's money.
     "SELECT format('purchase %s is %s with %s of %s tokens cancelled, credited are %s, taken back %s',

@@ -61,7 +61,11 @@ impl Payments for Development {
         ready(Ok(payment.clone())).boxed()
     }
 
-    fn find<'a>(&'a self, order: &'a str) -> BoxFuture<'a, Result<Option<Payment>, PaymentError>> {
+    fn find<'a>(
+        &'a self,
+        order: &'a str,
+        _key: Option<&'a str>,
+    ) -> BoxFuture<'a, Result<Option<Payment>, PaymentError>> {
         let payments = self.payments.lock().unwrap_or_else(PoisonError::into_inner);
         ready(Ok(payments.get(order).cloned())).boxed()
     }

@@ -59,7 +59,11 @@ pub async fn run(app: &App, command: RefundCommand) -> Result<Vec<String>, Opera
         RefundCommand::Purchase { purchase, tokens, act } => cancel(app, purchase, tokens, &act).await?,
         RefundCommand::Ask { purchase } => {
             let purchase = find(app, purchase).await?.0;
-            settling::ask(app, &purchase).await?;
+            if !settling::ask(app, &purchase).await? {
+                return Err(OperatorError::Refused(
+                    "the payment provider gave no clear answer".to_owned(),
+                ));
+            }
         }
         RefundCommand::Give(correction) => correct(app, correction, false).await?,
         RefundCommand::Take(correction) => correct(app, correction, true).await?,
@@ -123,7 +127,7 @@ async fn cancel(app: &App, id: PurchaseId, tokens: Option<i64>, act: &Act) -> Re
         Err(PaymentError::Refused { code }) => return Err(OperatorError::Refused(code)),
         Err(PaymentError::Unknown(why)) => {
             return Err(OperatorError::Refused(format!(
-                "{why}: not known whether it was done; repeat the same command"
+                "{why}: not known whether it was done; `refund ask {id}` takes over what the provider did, repeat only what is not"
             )));
         }
     }

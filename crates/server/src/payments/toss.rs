@@ -51,6 +51,16 @@ impl Toss {
         })
     }
 
+    async fn look(&self, path: &[&str]) -> Result<Option<Payment>, PaymentError> {
+        match self.ask(Method::GET, path, None).await {
+            Ok(payment) => Ok(Some(payment)),
+            Err(PaymentError::Refused { code }) if code == "NOT_FOUND_PAYMENT" => Ok(None),
+            // Anything else it refuses says something about this server's keys, nothing about the payment.
+            Err(PaymentError::Refused { code }) => Err(PaymentError::Unknown(code)),
+            Err(error) => Err(error),
+        }
+    }
+
     /// `once`: a POST of the same name is done once, within 15 days.
     async fn ask(&self, method: Method, path: &[&str], once: Option<(&str, Value)>) -> Result<Payment, PaymentError> {
         let mut url = self.url.clone();
@@ -125,18 +135,23 @@ impl Payments for Toss {
         amount: Decimal,
     ) -> BoxFuture<'a, Result<Payment, PaymentError>> {
         let body = json!({ "paymentKey": key, "orderId": order, "amount": number(amount) });
-        self.ask(Method::POST, &["confirm"], Some((order, body))).boxed()
+        // Refusals are kept under this name too: who comes with a forged key must not spoil it for the right one.
+        let once = format!("{order}-{key}");
+        async move { self.ask(Method::POST, &["confirm"], Some((&once, body))).await }.boxed()
     }
 
-    fn find<'a>(&'a self, order: &'a str) -> BoxFuture<'a, Result<Option<Payment>, PaymentError>> {
+    fn find<'a>(
+        &'a self,
+        order: &'a str,
+        key: Option<&'a str>,
+    ) -> BoxFuture<'a, Result<Option<Payment>, PaymentError>> {
         async move {
-            match self.ask(Method::GET, &["orders", order], None).await {
-                Ok(payment) => Ok(Some(payment)),
-                Err(PaymentError::Refused { code }) if code == "NOT_FOUND_PAYMENT" => Ok(None),
-                // Anything else it refuses says something about this server's keys, nothing about the payment.
-                Err(PaymentError::Refused { code }) => Err(PaymentError::Unknown(code)),
-                Err(error) => Err(error),
+            if let Some(key) = key
+                && let Some(payment) = self.look(&[key]).await?.filter(|payment| payment.order == order)
+            {
+                return Ok(Some(payment));
             }
+            self.look(&["orders", order]).await
         }
         .boxed()
     }

@@ -72,7 +72,7 @@ pub(crate) async fn agreed(
         .into());
     }
     if matches!(purchase.status()?, PurchaseStatus::Pending | PurchaseStatus::Authorized) {
-        settling::agreed(&app, &purchase).await?;
+        settling::agreed(&app, &purchase, key).await?;
         match payments.confirm(key, &order, purchase.total).await {
             Ok(payment) => settling::apply(&app, &purchase, &payment).await?,
             Err(error) => {

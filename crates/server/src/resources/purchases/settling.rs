@@ -15,6 +15,8 @@ use crate::resources::styles::column;
 
 /// How many a sweep asks about in one run.
 const ASKED_MAX: i64 = 100;
+/// Answers that are not clear, after which a run asks no more: a provider that is away must not hold up what else runs by the clock.
+const UNCLEAR_MAX: u32 = 3;
 
 /// A purchase, as far as it matters here.
 #[derive(Debug, Clone)]
@@ -23,6 +25,8 @@ pub(crate) struct Purchase {
     pub(crate) buyer: UserId,
     pub(crate) order: String,
     pub(crate) key: String,
+    /// The payment that the buyer came back with, as they say.
+    pub(crate) agreed_key: Option<String>,
     pub(crate) tokens: i64,
     pub(crate) price_per_token: Decimal,
     pub(crate) total: Decimal,
@@ -43,7 +47,7 @@ pub(crate) async fn of_order(app: &App, order: &str) -> sqlx::Result<Option<Purc
     sqlx::query_as!(
         Purchase,
         r#"SELECT id AS "id: PurchaseId", buyer_id AS "buyer: UserId", provider_order_id AS "order",
-                  provider_payment_key AS key, amount_tokens AS tokens, price_per_token, total_price AS "total!",
+                  provider_payment_key AS key, agreed_key, amount_tokens AS tokens, price_per_token, total_price AS "total!",
                   currency_code AS "currency!", status, created_at < now() - interval '40 minutes' AS "lapsed!"
              FROM purchases
             WHERE provider_order_id = $1"#,
@@ -58,7 +62,7 @@ async fn lock(tx: &mut PgTransaction<'_>, id: PurchaseId) -> sqlx::Result<Purcha
     sqlx::query_as!(
         Purchase,
         r#"SELECT id AS "id: PurchaseId", buyer_id AS "buyer: UserId", provider_order_id AS "order",
-                  provider_payment_key AS key, amount_tokens AS tokens, price_per_token, total_price AS "total!",
+                  provider_payment_key AS key, agreed_key, amount_tokens AS tokens, price_per_token, total_price AS "total!",
                   currency_code AS "currency!", status, created_at < now() - interval '40 minutes' AS "lapsed!"
              FROM purchases
             WHERE id = $1
@@ -76,7 +80,7 @@ pub(crate) async fn ask(app: &App, purchase: &Purchase) -> Answer<bool> {
     let Some(payments) = &app.payments else {
         return Ok(false);
     };
-    let mut found = match payments.find(&purchase.order).await {
+    let mut found = match payments.find(&purchase.order, purchase.agreed_key.as_deref()).await {
         Ok(found) => found,
         Err(error) => return Ok(unclear(purchase, &error)),
     };
@@ -117,6 +121,14 @@ pub(crate) async fn apply(app: &App, purchase: &Purchase, payment: &Payment) -> 
     if !is_that_of(purchase, payment) {
         return differs(app, purchase, payment).await;
     }
+    if apply_in(app, purchase, payment).await? {
+        return Ok(());
+    }
+    paid_too_late(app, purchase, payment).await
+}
+
+/// Gives whether the purchase could take what the provider says; it cannot when it was paid after it was given up.
+async fn apply_in(app: &App, purchase: &Purchase, payment: &Payment) -> Answer<bool> {
     let mut tx = app.pool.begin().await?;
     let now = lock(&mut tx, purchase.id).await?;
     let status = now.status()?;
@@ -129,10 +141,7 @@ pub(crate) async fn apply(app: &App, purchase: &Purchase, payment: &Payment) -> 
         PaymentState::Done if open && payment.cancelled >= payment.total => {
             advance(&mut tx, &now, status, PurchaseStatus::Failed).await?
         }
-        PaymentState::Done if status == PurchaseStatus::Failed => {
-            drop(tx);
-            return paid_too_late(app, &now, payment).await;
-        }
+        PaymentState::Done if status == PurchaseStatus::Failed => return Ok(false),
         PaymentState::Done => {
             let credited = ledger::credit_purchase(&mut tx, now.id).await?;
             let cancelled = cancelled_tokens(&now, payment)?;
@@ -145,14 +154,18 @@ pub(crate) async fn apply(app: &App, purchase: &Purchase, payment: &Payment) -> 
         feed::append(&mut tx, now.buyer, Change::Balance).await?;
     }
     tx.commit().await?;
-    Ok(())
+    Ok(true)
 }
 
-/// The buyer came back and agreed: it is about to be confirmed, and is asked about if that gets no answer.
-pub(crate) async fn agreed(app: &App, purchase: &Purchase) -> Answer<()> {
+/// The buyer came back with `key` and agreed: it is about to be confirmed, and is asked about if that gets no answer.
+pub(crate) async fn agreed(app: &App, purchase: &Purchase, key: &str) -> Answer<()> {
     let mut tx = app.pool.begin().await?;
     let now = lock(&mut tx, purchase.id).await?;
     advance(&mut tx, &now, now.status()?, PurchaseStatus::Authorized).await?;
+    // The newest: a buyer who pays a second time does so because the first time came to nothing.
+    sqlx::query!("UPDATE purchases SET agreed_key = $2 WHERE id = $1", now.id.get(), key)
+        .execute(&mut *tx)
+        .await?;
     tx.commit().await?;
     Ok(())
 }
@@ -218,27 +231,45 @@ async fn give_up(app: &App, purchase: &Purchase) -> Answer<()> {
     Ok(())
 }
 
-/// Credits nothing; `reconcile` names it until somebody looked.
+/// Another amount, currency or order: credits nothing. Where money was taken, `reconcile` names it until it is given back.
 async fn differs(app: &App, purchase: &Purchase, payment: &Payment) -> Answer<()> {
     let (order, total, currency) = (&payment.order, payment.total, &payment.currency);
     tracing::error!(purchase = %purchase.id, order, %total, currency, "a payment is not the one asked for");
-    remark(
-        app,
-        purchase,
-        &format!("the provider says {total} {currency} for {order}"),
-    )
-    .await
-}
-
-async fn paid_too_late(app: &App, purchase: &Purchase, payment: &Payment) -> Answer<()> {
-    if payment.cancelled >= payment.total {
-        return Ok(());
+    match payment.state {
+        PaymentState::Done if payment.cancelled < payment.total => {
+            let memo = format!("the provider took {total} {currency} for {order}");
+            remark(app, purchase, Some(&memo)).await
+        }
+        PaymentState::Done | PaymentState::Ended => {
+            give_up(app, purchase).await?;
+            remark(app, purchase, None).await
+        }
+        // Never confirmed, so it runs out by itself.
+        PaymentState::Waiting | PaymentState::Authorized => Ok(()),
     }
-    tracing::error!(purchase = %purchase.id, "paid after it was given up");
-    remark(app, purchase, "paid after it was given up").await
 }
 
-async fn remark(app: &App, purchase: &Purchase, memo: &str) -> Answer<()> {
+/// Money for a purchase that was given up is given back; `reconcile` names it as long as that is not done.
+async fn paid_too_late(app: &App, purchase: &Purchase, payment: &Payment) -> Answer<()> {
+    const REASON: &str = "paid after it was given up";
+    if payment.cancelled >= payment.total {
+        return remark(app, purchase, None).await;
+    }
+    tracing::error!(purchase = %purchase.id, "{REASON}");
+    remark(app, purchase, Some(REASON)).await?;
+    let Some(payments) = &app.payments else { return Ok(()) };
+    let (left, once) = (payment.total - payment.cancelled, format!("late-{}", purchase.order));
+    match payments.cancel(&payment.key, left, REASON, &once).await {
+        Ok(back) if back.cancelled >= back.total => remark(app, purchase, None).await,
+        Ok(_) => Ok(()),
+        Err(error) => {
+            unclear(purchase, &error);
+            Ok(())
+        }
+    }
+}
+
+async fn remark(app: &App, purchase: &Purchase, memo: Option<&str>) -> Answer<()> {
     sqlx::query!("UPDATE purchases SET memo = $2 WHERE id = $1", purchase.id.get(), memo)
         .execute(&app.pool)
         .await?;
@@ -263,16 +294,21 @@ pub(crate) async fn sweep(app: &App) -> Result<u64, sqlx::Error> {
                           LIMIT $1
                             FOR UPDATE SKIP LOCKED)
         RETURNING id AS "id: PurchaseId", buyer_id AS "buyer: UserId", provider_order_id AS "order",
-                  provider_payment_key AS key, amount_tokens AS tokens, price_per_token, total_price AS "total!",
+                  provider_payment_key AS key, agreed_key, amount_tokens AS tokens, price_per_token, total_price AS "total!",
                   currency_code AS "currency!", status, created_at < now() - interval '40 minutes' AS "lapsed!""#,
         ASKED_MAX,
     )
     .fetch_all(&app.pool)
     .await?;
+    let (mut unclear, mut asked) = (0, 0);
     for purchase in &due {
-        clear(ask(app, purchase).await, &purchase.order);
+        if unclear == UNCLEAR_MAX {
+            break;
+        }
+        unclear += u32::from(!clear(ask(app, purchase).await, &purchase.order));
+        asked += 1;
     }
-    Ok(u64::try_from(due.len()).unwrap_or(0))
+    Ok(asked)
 }
 
 /// Follows up the hints that webhooks gave.
@@ -292,15 +328,19 @@ pub(crate) async fn events(app: &App) -> Result<u64, sqlx::Error> {
     .fetch_all(&app.pool)
     .await?;
     let mut handled = Vec::with_capacity(due.len());
+    let mut unclear = 0;
     for event in due {
-        let order = event.order_id.unwrap_or_default();
-        // Of no order of ours: forged, or another program's of the same merchant.
-        let done = match of_order(app, &order).await? {
-            Some(purchase) => clear(ask(app, &purchase).await, &order),
+        let done = match of_order(app, &event.order_id).await? {
+            Some(purchase) => clear(ask(app, &purchase).await, &event.order_id),
             None => true,
         };
         if done {
             handled.push(event.transmission_id);
+            continue;
+        }
+        unclear += 1;
+        if unclear == UNCLEAR_MAX {
+            break;
         }
     }
     sqlx::query!(
