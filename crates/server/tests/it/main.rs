@@ -2,11 +2,17 @@
 
 mod catalogue;
 mod clusters;
+mod earnings;
 mod generations;
 mod harness;
 mod house;
+mod ledger;
 mod lists;
+mod money;
 mod objects;
 mod operations;
+mod purchases;
 mod studio;
 mod styles;
+mod toss;
+mod transactions;

@@ -25,7 +25,7 @@ static KEYS: AtomicU64 = AtomicU64::new(1);
 #[derive(Clone)]
 pub(crate) struct Studio {
     pub(crate) user: UserId,
-    person: Person,
+    pub(crate) person: Person,
     address: String,
     client: reqwest::Client,
     secret: OpeningKey,
