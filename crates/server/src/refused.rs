@@ -162,7 +162,9 @@ mod tests {
         let mut told = 0;
         for row in api.lines() {
             let cells: Vec<_> = row.split('|').map(|cell| cell.trim().trim_matches('`')).collect();
-            let [_, number, code, details, ..] = cells[..] else { continue };
+            let [_, number, code, details, ..] = cells[..] else {
+                continue;
+            };
             let Ok(number) = number.parse::<u16>() else { continue };
             let json = format!(r#"{{"code": "{code}", "details": {details}}}"#);
             let refusal: Refusal = serde_json::from_str(&json).unwrap_or_else(|error| panic!("{row}: {error}"));
