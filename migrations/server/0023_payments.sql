@@ -3,8 +3,8 @@
 ALTER TABLE purchases
     ADD COLUMN cancelled_tokens BIGINT NOT NULL DEFAULT 0
         CONSTRAINT purchases_cancelled_within CHECK (cancelled_tokens BETWEEN 0 AND amount_tokens),
-    -- The payment that the buyer came back with; as they say, so it may be forged, and is not unique.
-    ADD COLUMN agreed_key TEXT CONSTRAINT purchases_agreed_key_short CHECK (length(agreed_key) BETWEEN 1 AND 120),
+    -- The payments that the buyer came back with, the newest last; as they say, so they may be forged, and are not unique.
+    ADD COLUMN agreed_keys TEXT[] NOT NULL DEFAULT '{}' CONSTRAINT purchases_agreed_few CHECK (cardinality(agreed_keys) <= 10),
     -- An abandoned window sends nothing: who does not come back within 40 minutes is asked about.
     ADD COLUMN ask_at TIMESTAMPTZ NOT NULL DEFAULT CURRENT_TIMESTAMP + interval '40 minutes';
 

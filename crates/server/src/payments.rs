@@ -15,17 +15,17 @@ use serde_json::Value;
 use crate::config::Config;
 use crate::local;
 
-/// What a payment has come to.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// What a payment has come to, the furthest last.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum PaymentState {
+    /// Will never be paid.
+    Ended,
     /// The buyer has not paid, and may still.
     Waiting,
     /// The buyer agreed; it waits to be confirmed.
     Authorized,
     /// Paid; [`Payment::cancelled`] says how much of it was given back.
     Done,
-    /// Will never be paid.
-    Ended,
 }
 
 /// A payment as its provider tells it.
@@ -54,6 +54,9 @@ pub struct Payment {
 /// Why a provider did not do what it was asked.
 #[derive(Debug, thiserror::Error)]
 pub enum PaymentError {
+    /// It could not be reached, or its answer could not be heard: it may have done it.
+    #[error("away: {0}")]
+    Away(String),
     /// It is not known whether it did.
     #[error("no clear answer: {0}")]
     Unknown(String),
@@ -107,10 +110,13 @@ pub trait Payments: Debug + Send + Sync {
         amount: Decimal,
     ) -> BoxFuture<'a, Result<Payment, PaymentError>>;
 
-    /// The payment of an order; `None` when the provider knows none. An order may have several of which one at most is made: `key`,
-    /// where it is known, says which is meant.
-    fn find<'a>(&'a self, order: &'a str, key: Option<&'a str>)
-    -> BoxFuture<'a, Result<Option<Payment>, PaymentError>>;
+    /// The payment of an order that has come furthest; `None` when the provider knows none. An order may have several, of which one at
+    /// most is made: `keys` are those that are known.
+    fn find<'a>(
+        &'a self,
+        order: &'a str,
+        keys: &'a [String],
+    ) -> BoxFuture<'a, Result<Option<Payment>, PaymentError>>;
 
     /// Gives `amount` back. May be repeated under the same `once`, which does it once.
     fn cancel<'a>(

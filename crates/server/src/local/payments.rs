@@ -64,7 +64,7 @@ impl Payments for Development {
     fn find<'a>(
         &'a self,
         order: &'a str,
-        _key: Option<&'a str>,
+        _keys: &'a [String],
     ) -> BoxFuture<'a, Result<Option<Payment>, PaymentError>> {
         let payments = self.payments.lock().unwrap_or_else(PoisonError::into_inner);
         ready(Ok(payments.get(order).cloned())).boxed()

@@ -11,7 +11,7 @@ use crate::feed::{self, Change};
 use crate::ledger;
 use crate::payments::PaymentError;
 use crate::refused::Refused;
-use crate::resources::purchases::settling::{self, Purchase};
+use crate::resources::purchases::settling::{self, Asked, Purchase};
 
 /// What is given back.
 #[derive(Debug, Subcommand)]
@@ -59,7 +59,7 @@ pub async fn run(app: &App, command: RefundCommand) -> Result<Vec<String>, Opera
         RefundCommand::Purchase { purchase, tokens, act } => cancel(app, purchase, tokens, &act).await?,
         RefundCommand::Ask { purchase } => {
             let purchase = find(app, purchase).await?.0;
-            if !settling::ask(app, &purchase).await? {
+            if settling::ask(app, &purchase).await? != Asked::Clear {
                 return Err(OperatorError::Refused(
                     "the payment provider gave no clear answer".to_owned(),
                 ));
@@ -125,7 +125,7 @@ async fn cancel(app: &App, id: PurchaseId, tokens: Option<i64>, act: &Act) -> Re
     match payments.cancel(&purchase.key, amount, &act.reason, &once).await {
         Ok(payment) => settling::apply(app, &purchase, &payment).await?,
         Err(PaymentError::Refused { code }) => return Err(OperatorError::Refused(code)),
-        Err(PaymentError::Unknown(why)) => {
+        Err(PaymentError::Unknown(why) | PaymentError::Away(why)) => {
             return Err(OperatorError::Refused(format!(
                 "{why}: not known whether it was done; `refund ask {id}` takes over what the provider did, repeat only what is not"
             )));

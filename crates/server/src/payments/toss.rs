@@ -74,10 +74,10 @@ impl Toss {
         if let Some((once, body)) = once {
             request = request.header("Idempotency-Key", once).json(&body);
         }
-        let unknown = |error: reqwest::Error| PaymentError::Unknown(error.without_url().to_string());
-        let response = request.send().await.map_err(unknown)?;
+        let away = |error: reqwest::Error| PaymentError::Away(error.without_url().to_string());
+        let response = request.send().await.map_err(away)?;
         let status = response.status();
-        let body = response.bytes().await.map_err(unknown)?;
+        let body = response.bytes().await.map_err(away)?;
         read(status, &body)
     }
 }
@@ -140,18 +140,25 @@ impl Payments for Toss {
         async move { self.ask(Method::POST, &["confirm"], Some((&once, body))).await }.boxed()
     }
 
-    fn find<'a>(
-        &'a self,
-        order: &'a str,
-        key: Option<&'a str>,
-    ) -> BoxFuture<'a, Result<Option<Payment>, PaymentError>> {
+    fn find<'a>(&'a self, order: &'a str, keys: &'a [String]) -> BoxFuture<'a, Result<Option<Payment>, PaymentError>> {
         async move {
-            if let Some(key) = key
-                && let Some(payment) = self.look(&[key]).await?.filter(|payment| payment.order == order)
-            {
-                return Ok(Some(payment));
+            let mut furthest = self.look(&["orders", order]).await?;
+            for key in keys {
+                let known = furthest.as_ref().is_some_and(|payment| payment.key == *key);
+                if known
+                    || furthest
+                        .as_ref()
+                        .is_some_and(|payment| payment.state == PaymentState::Done)
+                {
+                    continue;
+                }
+                let other = self.look(&[key]).await?.filter(|payment| payment.order == order);
+                let state = furthest.as_ref().map(|payment| payment.state);
+                if other.as_ref().is_some_and(|other| Some(other.state) >= state) {
+                    furthest = other;
+                }
             }
-            self.look(&["orders", order]).await
+            Ok(furthest)
         }
         .boxed()
     }

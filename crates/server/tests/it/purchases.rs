@@ -296,6 +296,45 @@ async fn an_answer_that_is_lost_is_asked_for_and_never_credits_twice() {
 }
 
 #[tokio::test]
+async fn who_agrees_in_two_windows_pays_in_one_and_gets_it() {
+    let shop = Shop::new().await;
+    let begun = shop.begin(100).await;
+    let (first, second) = (
+        shop.toss.agree(&begun.order, 10_000),
+        shop.toss.agree(&begun.order, 10_000),
+    );
+    // The first is made and the answer lost, and so is that to the question after it; then the second window comes back.
+    shop.toss.next(&[Mishap::AnswerLost, Mishap::NeverArrives]);
+    assert_eq!(shop.back(&begun, &first, 10_000).await, 200);
+    shop.is(&begun, "authorized").await;
+    assert_eq!(shop.back(&begun, &second, 10_000).await, 200);
+    shop.is(&begun, "paid").await;
+    shop.toss.set(&second, "EXPIRED", 10_000);
+    shop.webhook("t1", &shop.toss.webhook(&second, "EXPIRED")).await;
+    shop.sweep().await;
+    shop.is(&begun, "paid").await;
+    assert_eq!((shop.balance().await, shop.toss.confirmed()), (200, 1));
+    shop.toss.set(&first, "CANCELED", 0);
+    shop.webhook("t2", &shop.toss.webhook(&first, "CANCELED")).await;
+    shop.sweep().await;
+    assert_eq!(shop.balance().await, 100, "also what becomes of the older one is seen");
+    books_are_right(&shop.house).await;
+}
+
+#[tokio::test]
+async fn a_payment_that_could_not_be_found_again_is_not_confirmed() {
+    let shop = Shop::new().await;
+    let begun = shop.begin(100).await;
+    for n in 0..10 {
+        assert_eq!(shop.back(&begun, &format!("forged{n}"), 10_000).await, 200);
+    }
+    let key = shop.toss.agree(&begun.order, 10_000);
+    assert_eq!(shop.back(&begun, &key, 10_000).await, 400);
+    shop.sweep().await;
+    assert_eq!((shop.balance().await, shop.toss.confirmed()), (100, 0));
+}
+
+#[tokio::test]
 async fn a_provider_that_is_away_changes_nothing_until_it_is_back() {
     let shop = Shop::new().await;
     let begun = shop.begin(100).await;

@@ -159,6 +159,31 @@ impl Toss {
         self.books().confirmed
     }
 
+    /// Gives one part of a payment in so many back, from outside. Gives whether there was something.
+    pub(crate) fn give_back(&self, key: &str, parts: i64) -> bool {
+        let mut books = self.books();
+        let Some(paid) = books.payments.get_mut(key) else {
+            return false;
+        };
+        let there = matches!(paid.status, "DONE" | "PARTIAL_CANCELED");
+        if there {
+            paid.balance -= (paid.total / parts).min(paid.balance);
+            paid.status = if paid.balance == 0 {
+                "CANCELED"
+            } else {
+                "PARTIAL_CANCELED"
+            };
+        }
+        there
+    }
+
+    /// Nothing goes wrong any more.
+    pub(crate) fn behaves(&self) {
+        let mut books = self.books();
+        books.mishaps.clear();
+        books.down = false;
+    }
+
     /// The next requests meet these, one each.
     pub(crate) fn next(&self, mishaps: &[Mishap]) {
         self.books().mishaps.extend(mishaps);

@@ -72,7 +72,12 @@ pub(crate) async fn agreed(
         .into());
     }
     if matches!(purchase.status()?, PurchaseStatus::Pending | PurchaseStatus::Authorized) {
-        settling::agreed(&app, &purchase, key).await?;
+        if !settling::agreed(&app, &purchase, key).await? {
+            return Err(Refusal::RequestInvalid {
+                reason: "this was tried too often; begin another purchase".to_owned(),
+            }
+            .into());
+        }
         match payments.confirm(key, &order, purchase.total).await {
             Ok(payment) => settling::apply(&app, &purchase, &payment).await?,
             Err(error) => {

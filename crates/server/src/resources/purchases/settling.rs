@@ -15,8 +15,10 @@ use crate::resources::styles::column;
 
 /// How many a sweep asks about in one run.
 const ASKED_MAX: i64 = 100;
-/// Answers that are not clear, after which a run asks no more: a provider that is away must not hold up what else runs by the clock.
-const UNCLEAR_MAX: u32 = 3;
+/// Payments of one purchase that are remembered.
+const AGREED_MAX: i32 = 10;
+/// Times that the provider is away one after the other, after which a run asks no more: it must not hold up what else runs by the clock.
+const AWAY_MAX: u32 = 3;
 
 /// A purchase, as far as it matters here.
 #[derive(Debug, Clone)]
@@ -25,8 +27,8 @@ pub(crate) struct Purchase {
     pub(crate) buyer: UserId,
     pub(crate) order: String,
     pub(crate) key: String,
-    /// The payment that the buyer came back with, as they say.
-    pub(crate) agreed_key: Option<String>,
+    /// The payments that the buyer came back with, as they say.
+    pub(crate) agreed_keys: Vec<String>,
     pub(crate) tokens: i64,
     pub(crate) price_per_token: Decimal,
     pub(crate) total: Decimal,
@@ -40,6 +42,12 @@ impl Purchase {
     pub(crate) fn status(&self) -> Answer<PurchaseStatus> {
         column(self.status.parse())
     }
+
+    /// The provider's names of its payments, as far as they are known.
+    fn payments(&self) -> Vec<String> {
+        let paid = Some(&self.key).filter(|key| **key != self.order && !self.agreed_keys.contains(key));
+        self.agreed_keys.iter().chain(paid).cloned().collect()
+    }
 }
 
 /// The purchase of an order.
@@ -47,7 +55,7 @@ pub(crate) async fn of_order(app: &App, order: &str) -> sqlx::Result<Option<Purc
     sqlx::query_as!(
         Purchase,
         r#"SELECT id AS "id: PurchaseId", buyer_id AS "buyer: UserId", provider_order_id AS "order",
-                  provider_payment_key AS key, agreed_key, amount_tokens AS tokens, price_per_token, total_price AS "total!",
+                  provider_payment_key AS key, agreed_keys, amount_tokens AS tokens, price_per_token, total_price AS "total!",
                   currency_code AS "currency!", status, created_at < now() - interval '40 minutes' AS "lapsed!"
              FROM purchases
             WHERE provider_order_id = $1"#,
@@ -62,7 +70,7 @@ async fn lock(tx: &mut PgTransaction<'_>, id: PurchaseId) -> sqlx::Result<Purcha
     sqlx::query_as!(
         Purchase,
         r#"SELECT id AS "id: PurchaseId", buyer_id AS "buyer: UserId", provider_order_id AS "order",
-                  provider_payment_key AS key, agreed_key, amount_tokens AS tokens, price_per_token, total_price AS "total!",
+                  provider_payment_key AS key, agreed_keys, amount_tokens AS tokens, price_per_token, total_price AS "total!",
                   currency_code AS "currency!", status, created_at < now() - interval '40 minutes' AS "lapsed!"
              FROM purchases
             WHERE id = $1
@@ -73,14 +81,24 @@ async fn lock(tx: &mut PgTransaction<'_>, id: PurchaseId) -> sqlx::Result<Purcha
     .await
 }
 
+/// What asking the provider came to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Asked {
+    /// It said how the payment is, and that is applied.
+    Clear,
+    /// It answered, but did not say how the payment is. Nothing changed.
+    Unclear,
+    /// It did not answer. Nothing changed.
+    Away,
+}
+
 /// Asks the provider about a purchase and applies what it says. One that the buyer agreed to is confirmed once more, since the first
-/// time may not have arrived; one that the provider does not know is given up when its time is over. Returns whether the answer was clear;
-/// after another nothing changes.
-pub(crate) async fn ask(app: &App, purchase: &Purchase) -> Answer<bool> {
+/// time may not have arrived; one that the provider does not know is given up when its time is over.
+pub(crate) async fn ask(app: &App, purchase: &Purchase) -> Answer<Asked> {
     let Some(payments) = &app.payments else {
-        return Ok(false);
+        return Ok(Asked::Unclear);
     };
-    let mut found = match payments.find(&purchase.order, purchase.agreed_key.as_deref()).await {
+    let mut found = match payments.find(&purchase.order, &purchase.payments()).await {
         Ok(found) => found,
         Err(error) => return Ok(unclear(purchase, &error)),
     };
@@ -91,7 +109,10 @@ pub(crate) async fn ask(app: &App, purchase: &Purchase) -> Answer<bool> {
     {
         if !is_that_of(purchase, waiting) {
             differs(app, purchase, waiting).await?;
-            return Ok(true);
+            return Ok(Asked::Clear);
+        }
+        if !self::agreed(app, purchase, &waiting.key).await? {
+            return Ok(Asked::Unclear);
         }
         match payments.confirm(&waiting.key, &purchase.order, purchase.total).await {
             Ok(confirmed) => found = Some(confirmed),
@@ -103,12 +124,15 @@ pub(crate) async fn ask(app: &App, purchase: &Purchase) -> Answer<bool> {
         None if purchase.lapsed => give_up(app, purchase).await?,
         None => {}
     }
-    Ok(true)
+    Ok(Asked::Clear)
 }
 
-fn unclear(purchase: &Purchase, error: &PaymentError) -> bool {
+fn unclear(purchase: &Purchase, error: &PaymentError) -> Asked {
     tracing::warn!(purchase = %purchase.id, %error, "the payment provider gave no clear answer");
-    false
+    match error {
+        PaymentError::Away(_) => Asked::Away,
+        PaymentError::Unknown(_) | PaymentError::Refused { .. } => Asked::Unclear,
+    }
 }
 
 /// Whether order, amount and currency are those that were asked for.
@@ -157,17 +181,25 @@ async fn apply_in(app: &App, purchase: &Purchase, payment: &Payment) -> Answer<b
     Ok(true)
 }
 
-/// The buyer came back with `key` and agreed: it is about to be confirmed, and is asked about if that gets no answer.
-pub(crate) async fn agreed(app: &App, purchase: &Purchase, key: &str) -> Answer<()> {
+/// The buyer agreed to the payment `key`: it is about to be confirmed, and is asked about if that gets no answer. Gives whether it may
+/// be: one that is not remembered could be paid and never found again.
+pub(crate) async fn agreed(app: &App, purchase: &Purchase, key: &str) -> Answer<bool> {
     let mut tx = app.pool.begin().await?;
     let now = lock(&mut tx, purchase.id).await?;
     advance(&mut tx, &now, now.status()?, PurchaseStatus::Authorized).await?;
-    // The newest: a buyer who pays a second time does so because the first time came to nothing.
-    sqlx::query!("UPDATE purchases SET agreed_key = $2 WHERE id = $1", now.id.get(), key)
-        .execute(&mut *tx)
-        .await?;
+    // A buyer with two windows may have paid in either, so none is forgotten.
+    let remembered = sqlx::query!(
+        r#"UPDATE purchases
+              SET agreed_keys = array_append(array_remove(agreed_keys, $2), $2)
+            WHERE id = $1 AND ($2 = ANY (agreed_keys) OR cardinality(agreed_keys) < $3)"#,
+        now.id.get(),
+        key,
+        AGREED_MAX,
+    )
+    .execute(&mut *tx)
+    .await?;
     tx.commit().await?;
-    Ok(())
+    Ok(remembered.rows_affected() == 1)
 }
 
 async fn advance(
@@ -294,18 +326,19 @@ pub(crate) async fn sweep(app: &App) -> Result<u64, sqlx::Error> {
                           LIMIT $1
                             FOR UPDATE SKIP LOCKED)
         RETURNING id AS "id: PurchaseId", buyer_id AS "buyer: UserId", provider_order_id AS "order",
-                  provider_payment_key AS key, agreed_key, amount_tokens AS tokens, price_per_token, total_price AS "total!",
+                  provider_payment_key AS key, agreed_keys, amount_tokens AS tokens, price_per_token, total_price AS "total!",
                   currency_code AS "currency!", status, created_at < now() - interval '40 minutes' AS "lapsed!""#,
         ASKED_MAX,
     )
     .fetch_all(&app.pool)
     .await?;
-    let (mut unclear, mut asked) = (0, 0);
+    let (mut away, mut asked) = (0, 0);
     for purchase in &due {
-        if unclear == UNCLEAR_MAX {
+        let came = followed_up(app, purchase).await;
+        away = if came == Asked::Away { away + 1 } else { 0 };
+        if away == AWAY_MAX {
             break;
         }
-        unclear += u32::from(!clear(ask(app, purchase).await, &purchase.order));
         asked += 1;
     }
     Ok(asked)
@@ -328,18 +361,17 @@ pub(crate) async fn events(app: &App) -> Result<u64, sqlx::Error> {
     .fetch_all(&app.pool)
     .await?;
     let mut handled = Vec::with_capacity(due.len());
-    let mut unclear = 0;
+    let mut away = 0;
     for event in due {
-        let done = match of_order(app, &event.order_id).await? {
-            Some(purchase) => clear(ask(app, &purchase).await, &event.order_id),
-            None => true,
+        let came = match of_order(app, &event.order_id).await? {
+            Some(purchase) => followed_up(app, &purchase).await,
+            None => Asked::Clear,
         };
-        if done {
+        if came == Asked::Clear {
             handled.push(event.transmission_id);
-            continue;
         }
-        unclear += 1;
-        if unclear == UNCLEAR_MAX {
+        away = if came == Asked::Away { away + 1 } else { 0 };
+        if away == AWAY_MAX {
             break;
         }
     }
@@ -360,10 +392,10 @@ pub(crate) async fn forget_events(app: &App) -> Result<u64, sqlx::Error> {
     Ok(gone.rows_affected())
 }
 
-/// Whether it was clear. The database's errors stand in the log already.
-fn clear(answer: Answer<bool>, order: &str) -> bool {
-    answer.unwrap_or_else(|refused| {
-        tracing::error!(order, ?refused, "a purchase could not be followed up");
-        false
+/// As `ask`; what is refused stands in the log, and keeps no other from being asked about.
+async fn followed_up(app: &App, purchase: &Purchase) -> Asked {
+    ask(app, purchase).await.unwrap_or_else(|refused| {
+        tracing::error!(purchase = %purchase.id, ?refused, "a purchase could not be followed up");
+        Asked::Unclear
     })
 }
