@@ -464,11 +464,21 @@ async fn vouchers_are_spent_offline_and_redeemed_once() {
     let first: JournalState = push(&entries).await.is();
     assert_eq!(first.entries, 2);
     let again: JournalState = push(&entries).await.is();
-    assert_eq!((again.head, again.outcomes), (first.head, first.outcomes));
+    assert_eq!((again.head, &again.outcomes), (first.head, &first.outcomes));
     assert_eq!(
         number(&house, "SELECT count(*) FROM generations WHERE status = 'completed'").await,
         2
     );
+    // One that cannot be spent again is told so, and the same when the answer was lost.
+    let mut spent = entries[1].clone();
+    (spent.voucher, spent.previous) = (99_999.try_into().expect("an id"), previous);
+    spent.hash = sha256(&spent.hashed_bytes());
+    let all = [entries.clone(), vec![spent]].concat();
+    for _ in 0..2 {
+        let state: JournalState = push(&all).await.is();
+        assert_eq!((state.entries, state.outcomes[2].generation), (3, None));
+        assert_eq!(state.outcomes[..2], first.outcomes);
+    }
     let thief = user.elsewhere(&house).await;
     let mut stolen = entries[0].clone();
     stolen.voucher = bought.vouchers[2].id;
