@@ -3,6 +3,7 @@
 mod catalogue;
 mod clusters;
 mod earnings;
+mod fire;
 mod generations;
 mod harness;
 mod house;
