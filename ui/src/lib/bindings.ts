@@ -855,6 +855,137 @@ export type Refusal =
 { code: "nothing_to_resume"; details: {
 	style: string,
 } } | 
+/**  The artist has as many styles as they may have. */
+{ code: "style_limit_reached"; details: {
+	styles_max: number,
+} } | 
+/**  Generations were made with it, so that it stays. */
+{ code: "style_in_use"; details: {
+	style: string,
+} } | 
+/**  Taken out of use, flagged, not trained now, or outside its days. */
+{ code: "style_unavailable"; details: {
+	style: string,
+} } | 
+/**  A training cannot go from here to there. */
+{ code: "training_move_refused"; details: {
+	style: string,
+	from: string,
+	to: string,
+} } | 
+/**  The bytes are not those declared, or not of the right kind. */
+{ code: "upload_refused"; details: {
+	upload: number,
+	reason: string,
+} } | 
+/**  No such upload that could be used for this. */
+{ code: "upload_unknown"; details: {
+	upload: number,
+} } | 
+/**  The price is not the one that the person saw. */
+{ code: "price_differs"; details: {
+	style: string,
+	cost: number,
+	expected: number,
+} } | 
+/**  Taken out of use by an operator. */
+{ code: "tag_banned"; details: {
+	tag: string,
+} } | 
+/**  Belongs to another device than the caller’s, or the session has none. */
+{ code: "device_elsewhere"; details: Record<string, never> } | 
+/**  The ticket is in a state that does not allow this step. */
+{ code: "ticket_moved"; details: {
+	generation: number,
+	state: string,
+} } | 
+/**  An older attempt speaks. */
+{ code: "attempt_stale"; details: {
+	generation: number,
+	fence: number,
+	newest: number,
+} } | 
+/**  Not completed, or without its picture, or it has one already. */
+{ code: "generation_not_showable"; details: {
+	generation: number,
+} } | 
+/**  An entry does not follow the newest, or is not what its hash says. */
+{ code: "journal_broken"; details: {
+	voucher: number,
+	head: string,
+} } | 
+/**  Another request came under this key before. */
+{ code: "idempotency_key_reused"; details: Record<string, never> } | 
+/**  More requests than one address or account may send. */
+{ code: "too_many_requests"; details: {
+	retry_s: number,
+} } | 
+/**  Has all it can do, or its database is away for a moment. */
+{ code: "server_busy"; details: {
+	retry_s: number,
+} } | 
+/**  No such address on the server. */
+{ code: "route_unknown"; details: Record<string, never> } | 
+/**  The address is there, but not for this method. */
+{ code: "method_unknown"; details: Record<string, never> } | 
+/**  More than the address takes. */
+{ code: "body_too_large"; details: Record<string, never> } | 
+/**  Nobody is signed in, or the sign-in ran out. */
+{ code: "not_signed_in"; details: Record<string, never> } | 
+/**  The account is deactivated. */
+{ code: "account_inactive"; details: Record<string, never> } | 
+/**  Only for artists. */
+{ code: "artist_only"; details: Record<string, never> } | 
+/**  The balance is lower than the price. */
+{ code: "not_enough_tokens"; details: {
+	balance: number,
+	cost: number,
+} } | 
+/**  Tokens of a cancelled purchase were spent, and are not covered yet. */
+{ code: "spending_frozen"; details: {
+	debt: number,
+} } | 
+/**  No package of so many tokens is sold. */
+{ code: "package_unknown"; details: {
+	tokens: number,
+	known: number[],
+} } | 
+/**  No such purchase of the caller's. */
+{ code: "purchase_unknown"; details: {
+	purchase: number,
+} } | 
+/**  The server has no payment provider. */
+{ code: "payments_off"; details: Record<string, never> } | 
+/**  Less was earned and settled than is asked for. */
+{ code: "not_enough_earned"; details: {
+	earned: number,
+	wanted: number,
+} } | 
+/**  More purchases wait to be paid than anybody needs. */
+{ code: "too_many_purchases"; details: {
+	pending_max: number,
+} } | 
+/**  No such comment that the caller may see. */
+{ code: "comment_unknown"; details: {
+	comment: number,
+} } | 
+/**  No such notification of the caller’s. */
+{ code: "notification_unknown"; details: {
+	notification: number,
+} } | 
+/**  No such user, or one who has left. */
+{ code: "user_unknown"; details: {
+	user: number,
+} } | 
+/**  Mutations before this one are missing. */
+{ code: "mutation_gap"; details: {
+	expected: number,
+	got: number,
+} } | 
+/**  Replies have no replies. */
+{ code: "reply_too_deep"; details: {
+	comment: number,
+} } | 
 /**  Not one of the samplers. */
 { code: "sampler_unknown"; details: {
 	sampler: string,
