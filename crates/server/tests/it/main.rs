@@ -1,7 +1,9 @@
 //! The server from outside: its routes over HTTP, its tables in a real Postgres.
 
+mod cancellations;
 mod catalogue;
 mod clusters;
+mod crowds;
 mod earnings;
 mod fire;
 mod generations;
@@ -12,7 +14,10 @@ mod lists;
 mod money;
 mod objects;
 mod operations;
+mod payments;
 mod purchases;
+mod reconcile;
+mod shop;
 mod studio;
 mod styles;
 mod toss;
