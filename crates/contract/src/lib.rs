@@ -14,12 +14,14 @@ mod pages;
 mod progress;
 mod purchases;
 mod refusals;
+mod sessions;
 mod social;
 mod statuses;
 mod styles;
 mod tags;
 mod transactions;
 mod uploads;
+mod users;
 mod words;
 
 pub use amounts::{AmountError, Tokens};
@@ -44,6 +46,7 @@ pub use pages::Page;
 pub use progress::{GenerationProgress, TrainingProgress};
 pub use purchases::{NewPurchase, Package, PurchaseView};
 pub use refusals::Refusal;
+pub use sessions::{DEVICE_NAME_CHARS_MAX, NewSession, Refresh, SessionTokens, SessionView};
 pub use social::{COMMENT_CHARS_MAX, CommentChange, CommentView, FollowView, LikeView, NewComment, PersonCard};
 pub use statuses::{
     AspectRatio, GenerationStatus, JobKind, JobStatus, LicenseType, NotificationType, PurchaseStatus, Role, TargetType,
@@ -57,4 +60,7 @@ pub use styles::{
 pub use tags::{TAG_CHARS_MAX, Tag, TagError, parse_tags, split_tags};
 pub use transactions::{BalanceView, TransactionView};
 pub use uploads::{NewUpload, Upload, UploadPurpose, UploadStatus};
+pub use users::{
+    ARTIST_NAME_CHARS_MAX, Account, AccountChange, ArtistAccount, ArtistProfile, BIO_CHARS_MAX, USERNAME_CHARS_MAX, UserView,
+};
 pub use words::Language;

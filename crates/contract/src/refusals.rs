@@ -135,6 +135,12 @@ refusals! {
     AccountInactive = 22 {},
     /// Only for artists.
     ArtistOnly = 23 {},
+    /// An operator took the account out of use.
+    AccountSuspended = 24 {},
+    /// Somebody else has this name.
+    UsernameTaken = 28 { username: String },
+    /// Who came could not be signed in.
+    SignInFailed = 29 { reason: String },
     /// The balance is lower than the price.
     NotEnoughTokens = 87 { balance: i64, cost: i64 },
 

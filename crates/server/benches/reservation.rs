@@ -108,6 +108,7 @@ async fn fill(app: &App) -> anyhow::Result<()> {
            FROM generate_series({FIRST_USER}, {FIRST_USER} + {USERS} - 1) AS id;
          INSERT INTO users (id, username, provider, provider_user_id, role) VALUES ({ARTIST}, 'artist', 'bench', 'artist', 'artist');
          INSERT INTO artists (user_id) VALUES ({ARTIST});
+         INSERT INTO sessions (id, user_id) SELECT id, id FROM users WHERE provider = 'bench';
          INSERT INTO styles (id, artist_id, name, training_status, generation_cost_tokens, published_at)
          VALUES ({STYLE}, {ARTIST}, 'Ink', 'completed', 5, now());
          INSERT INTO style_versions (style_id, number, object_key, bytes, sha256, base_model, content_key)
@@ -163,7 +164,7 @@ impl Served {
     fn token(&self, user: i64) -> anyhow::Result<String> {
         let claims = AccessClaims {
             user: user.try_into()?,
-            session: 1.try_into()?,
+            session: user.try_into()?,
             device: Some(SealKey::new([9; 32])),
             expires_at: Utc::now() + TimeDelta::hours(1),
         };

@@ -20,9 +20,10 @@ use crate::config::{Config, Secret};
 use crate::limits::{self, Gate};
 use crate::objects::Objects;
 use crate::payments::{self, Payments};
-use crate::resources::{artworks, earnings, generations, purchases, styles, tags, transactions, uploads, withdrawals};
+use crate::resources::{artworks, earnings, generations, purchases, sessions, styles, tags, transactions, uploads, users, withdrawals};
+use crate::sign_in::SignIn;
 use crate::signer::Signer;
-use crate::{health, openapi, requests};
+use crate::{health, local, openapi, requests};
 
 static MIGRATIONS: Migrator = sqlx::migrate!("../../migrations/server");
 
@@ -46,6 +47,8 @@ pub struct App {
     pub signer: Arc<Signer>,
     /// Who takes payments; nobody on a hosted server without one.
     pub payments: Option<Arc<dyn Payments>>,
+    /// Who says who people are.
+    pub sign_in: Arc<SignIn>,
     /// Who may come how often.
     pub gate: Arc<Gate>,
     /// Cancelled once the server was asked to stop: what would go on for ever ends then.
@@ -70,6 +73,7 @@ impl App {
             reads,
             objects: Objects::connect(&config).context("objects")?,
             payments: payments::provider(&config).context("payments")?,
+            sign_in: Arc::new(SignIn::new().context("sign_in")?),
             signer: Arc::new(Signer::new(key.as_bytes())),
             gate: Arc::new(Gate::new(&config.limits)),
             stopping: CancellationToken::new(),
@@ -168,6 +172,8 @@ fn signing_key(config: &Config) -> anyhow::Result<OpeningKey> {
 /// Every resource brings its own.
 fn routes() -> OpenApiRouter<App> {
     OpenApiRouter::new()
+        .merge(sessions::router())
+        .merge(users::router())
         .merge(tags::router())
         .merge(styles::router())
         .merge(artworks::router())
@@ -190,6 +196,11 @@ pub fn router(app: App) -> Router {
         .layer(from_fn_with_state(app.clone(), limits::admit))
         .layer(from_fn_with_state(app.clone(), limits::in_time))
         .layer(DefaultBodyLimit::max(app.config.limits.body_bytes_max));
+    let router = if app.config.is_hosted() {
+        router
+    } else {
+        router.merge(local::sign_in::router())
+    };
     router
         .fallback(async || axum::http::StatusCode::NOT_FOUND)
         .layer(through)

@@ -1,4 +1,4 @@
-//! Who calls: an access token that this server signed, and a user who is there and active.
+//! Who calls: an access token that this server signed, a session that is open, and a user who is there and active.
 
 use atelier_contract::{Refusal, Role, SealKey, SessionId, UserId};
 use axum::extract::FromRequestParts;
@@ -86,10 +86,20 @@ impl FromRequestParts<App> for Caller {
         let claims = token
             .and_then(|token| AccessClaims::read(token, &app.signer, Utc::now()))
             .ok_or(Refusal::NotSignedIn {})?;
-        let user = sqlx::query!("SELECT role, is_active FROM users WHERE id = $1", claims.user.get())
-            .fetch_optional(&app.pool)
-            .await?
-            .ok_or(Refusal::NotSignedIn {})?;
+        let user = sqlx::query!(
+            r#"SELECT role, is_active,
+                      EXISTS (SELECT FROM sessions WHERE id = $2 AND user_id = users.id AND ended_at IS NULL) AS "open!"
+                 FROM users
+                WHERE id = $1"#,
+            claims.user.get(),
+            claims.session.get(),
+        )
+        .fetch_optional(&app.pool)
+        .await?
+        .ok_or(Refusal::NotSignedIn {})?;
+        if user.is_active && !user.open {
+            return Err(Refusal::NotSignedIn {}.into());
+        }
         if !user.is_active {
             return Err(Refusal::AccountInactive {}.into());
         }

@@ -48,6 +48,8 @@ pub struct Config {
     pub objects: ObjectsConfig,
     /// Who takes payments.
     pub payments: PaymentsConfig,
+    /// Who says who people are.
+    pub sign_in: SignInConfig,
     /// The secret half of the server's key: 64 hexadecimal digits; made in the data folder when absent, which hosted servers may not be.
     pub signing_key: Option<Secret>,
     /// Styles that an artist may have in use.
@@ -95,6 +97,32 @@ impl Default for PaymentsConfig {
             client_key: None,
             secret_key: None,
             url: "https://api.tosspayments.com/".parse().expect("an address"),
+        }
+    }
+}
+
+/// Who says who people are: any OpenID provider, Google when none is named. Without a client nobody can sign in on a hosted server, and
+/// whoever says who they are on a development server.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct SignInConfig {
+    /// The name under which its users are kept. Never to be changed, nor used for another.
+    pub provider: String,
+    /// Its address; discovery does the rest.
+    pub issuer: Url,
+    /// What this server is called there. `<public_url>/sign-in/callback` has to be known there as its redirect.
+    pub client_id: Option<String>,
+    /// And its secret.
+    pub client_secret: Option<Secret>,
+}
+
+impl Default for SignInConfig {
+    fn default() -> Self {
+        Self {
+            provider: "google".to_owned(),
+            issuer: "https://accounts.google.com".parse().expect("an address"),
+            client_id: None,
+            client_secret: None,
         }
     }
 }
@@ -152,6 +180,9 @@ pub enum ConfigError {
     },
 }
 
+/// Providers of users that no OpenID provider signs in.
+const RESERVED: [&str; 2] = ["platform", "development"];
+
 impl Default for Config {
     fn default() -> Self {
         Self {
@@ -167,6 +198,7 @@ impl Default for Config {
             pgbouncer: false,
             objects: ObjectsConfig::default(),
             payments: PaymentsConfig::default(),
+            sign_in: SignInConfig::default(),
             signing_key: None,
             styles_per_artist_max: 1,
             limits: Limits::default(),
@@ -250,7 +282,22 @@ impl Config {
                 "goes together with payments.client_key: both or neither",
             );
         }
+        if self.sign_in.client_secret.is_some() && self.sign_in.client_id.is_none() {
+            return wrong("sign_in.client_id", "is missing, but its secret is there");
+        }
+        let provider = &self.sign_in.provider;
+        let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
+        if !(1..=30).contains(&provider.len()) || !provider.chars().all(plain) || RESERVED.contains(&provider.as_str())
+        {
+            return wrong(
+                "sign_in.provider",
+                "1 to 30 of a-z, 0-9 and -, and neither `platform` nor `development`",
+            );
+        }
         match self.mode {
+            Mode::Hosted if self.sign_in.issuer.scheme() != "https" => {
+                wrong("sign_in.issuer", "a hosted server needs an https:// address")
+            }
             Mode::Hosted if self.payments.url.scheme() != "https" => {
                 wrong("payments.url", "a hosted server needs an https:// address")
             }

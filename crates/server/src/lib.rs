@@ -23,5 +23,7 @@ pub mod refused;
 mod requests;
 mod resources;
 mod sealing;
+pub mod sessions;
+pub mod sign_in;
 pub mod signer;
 pub mod sweeps;

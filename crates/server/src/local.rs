@@ -2,3 +2,4 @@
 
 pub mod payments;
 pub mod postgres;
+pub mod sign_in;

@@ -4,6 +4,7 @@ use std::io::Write as _;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context as _, bail, ensure};
@@ -11,7 +12,7 @@ use atelier_server::app::{self, App};
 use atelier_server::config::{Config, LogFormat};
 use atelier_server::load::{self, Load};
 use atelier_server::local::postgres::Cluster;
-use atelier_server::operators::{generation, refund, style, tag, withdrawal};
+use atelier_server::operators::{generation, refund, style, tag, user, withdrawal};
 use atelier_server::{metrics, reconcile, sweeps};
 use clap::{Args, Parser, Subcommand};
 use tokio::net::TcpListener;
@@ -54,6 +55,9 @@ enum Command {
     },
     /// Fill an empty development database with data to measure with.
     Load(Amounts),
+    /// Show, suspend and rename users.
+    #[command(subcommand)]
+    User(user::UserCommand),
     /// Flag styles and take them out of use.
     #[command(subcommand)]
     Style(style::StyleCommand),
@@ -154,6 +158,7 @@ async fn run(command: Command, config: Config, private: bool) -> anyhow::Result<
             )
             .await
         }
+        Command::User(command) => show(&user::run(&app, command).await?),
         Command::Style(command) => Ok(style::run(&app, command).await?),
         Command::Tag(command) => Ok(tag::run(&app, command).await?),
         Command::Generation(command) => show(&generation::run(&app, command).await?),
@@ -170,7 +175,7 @@ fn private_database(config: &mut Config) -> anyhow::Result<Cluster> {
     Ok(cluster)
 }
 
-async fn serve(app: App) -> anyhow::Result<()> {
+async fn serve(mut app: App) -> anyhow::Result<()> {
     if !app.is_migrated().await? {
         bail!("the tables are older than this program: run `atelier-server migrate` first");
     }
@@ -179,6 +184,8 @@ async fn serve(app: App) -> anyhow::Result<()> {
         .await
         .with_context(|| format!("listen on {}", app.config.listen))?;
     let address = listener.local_addr()?;
+    // Port 0 has become one that can be named.
+    Arc::make_mut(&mut app.config).listen = address;
     let (stopping, drain) = (app.stopping.clone(), Duration::from_secs(app.config.limits.drain_s_max));
     tokio::spawn(stop_when_asked(stopping.clone()));
     tokio::spawn(sweeps::run_by_the_clock(app.clone()));

@@ -4,6 +4,7 @@ pub mod generation;
 pub mod refund;
 pub mod style;
 pub mod tag;
+pub mod user;
 pub mod withdrawal;
 
 use clap::Args;

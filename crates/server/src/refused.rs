@@ -116,14 +116,19 @@ fn status(refusal: &Refusal) -> StatusCode {
         Refusal::BodyTooLarge {} => StatusCode::PAYLOAD_TOO_LARGE,
         Refusal::RouteUnknown {}
         | Refusal::StyleUnknown { .. }
+        | Refusal::UserUnknown { .. }
         | Refusal::GenerationUnknown { .. }
         | Refusal::ArtworkUnknown { .. }
         | Refusal::PurchaseUnknown { .. }
         | Refusal::UploadUnknown { .. } => StatusCode::NOT_FOUND,
         Refusal::NotSignedIn {} => StatusCode::UNAUTHORIZED,
-        Refusal::AccountInactive {} | Refusal::ArtistOnly {} | Refusal::DeviceElsewhere {} => StatusCode::FORBIDDEN,
+        Refusal::AccountInactive {}
+        | Refusal::AccountSuspended {}
+        | Refusal::ArtistOnly {}
+        | Refusal::DeviceElsewhere {} => StatusCode::FORBIDDEN,
         Refusal::NotEnoughTokens { .. } | Refusal::SpendingFrozen { .. } => StatusCode::PAYMENT_REQUIRED,
         Refusal::StyleNameTaken { .. }
+        | Refusal::UsernameTaken { .. }
         | Refusal::StyleInUse { .. }
         | Refusal::StyleLimitReached { .. }
         | Refusal::StyleUnavailable { .. }
@@ -142,6 +147,7 @@ fn status(refusal: &Refusal) -> StatusCode {
         | Refusal::TooManyPurchases { .. }
         | Refusal::IdempotencyKeyReused {} => StatusCode::CONFLICT,
         Refusal::UploadRefused { .. }
+        | Refusal::SignInFailed { .. }
         | Refusal::PackageUnknown { .. }
         | Refusal::NumberOutOfRange { .. }
         | Refusal::TagEmpty {}

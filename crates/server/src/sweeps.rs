@@ -9,7 +9,7 @@ use metrics::counter;
 use crate::app::App;
 use crate::metrics::{SWEEPS_FAILED, SWEPT};
 use crate::resources::{generations::sweep, purchases::settling, uploads};
-use crate::{counts, idempotency, ledger};
+use crate::{counts, idempotency, ledger, sessions};
 
 /// How often each sweep runs.
 const EVERY: Duration = Duration::from_secs(30);
@@ -29,6 +29,7 @@ fn all(app: &App) -> Vec<(&'static str, BoxFuture<'_, sqlx::Result<u64>>)> {
         ("payment_events", settling::events(app).boxed()),
         ("old_payment_events", settling::forget_events(app).boxed()),
         ("uploads", uploads::sweep(app).boxed()),
+        ("sessions", sessions::sweep(app).boxed()),
         ("idempotency_keys", idempotency::sweep(app).boxed()),
     ]
 }

@@ -1,0 +1,162 @@
+//! Everything that is kept about a person, as one JSON object: a list a table. Written as it is read, so that its length costs no memory.
+//!
+//! Secrets of the server (keys, hashes of tokens) and the names of files in its store are left out; the files themselves are at the
+//! addresses that the other routes give.
+
+use atelier_contract::UserId;
+use axum::body::Body;
+use axum::extract::State;
+use axum::http::HeaderName;
+use axum::http::header::{CONTENT_DISPOSITION, CONTENT_TYPE};
+use axum::response::IntoResponse;
+use bytes::Bytes;
+use futures_util::stream;
+
+use crate::app::App;
+use crate::caller::Caller;
+use crate::refused::Answer;
+
+/// Rows read at a time.
+const PAGE: i64 = 500;
+
+/// A row as JSON, and where the page after it goes on.
+struct Line {
+    key: i64,
+    row: String,
+}
+
+/// The tables and how one page of each is read: `$1` the user, `$2` the last key, `$3` rows. What is about somebody else as well (who
+/// liked a picture of theirs) is that person's, not here.
+macro_rules! tables {
+    ($($name:literal: $sql:literal),+ $(,)?) => {
+        const TABLES: &[&str] = &[$($name),+];
+
+        async fn page(app: &App, table: &str, user: UserId, after: i64) -> sqlx::Result<Vec<Line>> {
+            match table {
+                $($name => {
+                    sqlx::query_as!(Line, $sql, user.get(), after, PAGE).fetch_all(&app.pool).await
+                })+
+                _ => Ok(Vec::new()),
+            }
+        }
+    };
+}
+
+tables! {
+    "users": r#"SELECT id AS "key!", (to_jsonb(users) - 'profile_image')::text AS "row!"
+        FROM users WHERE id = $1 AND id > $2 ORDER BY id LIMIT $3"#,
+    "artists": r#"SELECT id AS "key!", (to_jsonb(artists) - 'signature_image_url')::text AS "row!"
+        FROM artists WHERE user_id = $1 AND id > $2 ORDER BY id LIMIT $3"#,
+    "sessions": r#"SELECT id AS "key!", to_jsonb(sessions)::text AS "row!"
+        FROM sessions WHERE user_id = $1 AND id > $2 ORDER BY id LIMIT $3"#,
+    "transactions": r#"SELECT id AS "key!", to_jsonb(transactions)::text AS "row!"
+        FROM transactions WHERE (sender_id = $1 OR receiver_id = $1) AND id > $2 ORDER BY id LIMIT $3"#,
+    "purchases": r#"SELECT id AS "key!", to_jsonb(purchases)::text AS "row!"
+        FROM purchases WHERE buyer_id = $1 AND id > $2 ORDER BY id LIMIT $3"#,
+    "debts": r#"SELECT user_id AS "key!", to_jsonb(debts)::text AS "row!"
+        FROM debts WHERE user_id = $1 AND user_id > $2 ORDER BY user_id LIMIT $3"#,
+    "earnings": r#"SELECT transaction_id AS "key!", to_jsonb(earnings)::text AS "row!"
+        FROM earnings WHERE artist_id = $1 AND transaction_id > $2 ORDER BY transaction_id LIMIT $3"#,
+    "withdrawals": r#"SELECT id AS "key!", to_jsonb(withdrawals)::text AS "row!"
+        FROM withdrawals WHERE artist_id = $1 AND id > $2 ORDER BY id LIMIT $3"#,
+    "styles": r#"SELECT id AS "key!", ((to_jsonb(styles) - '{thumbnail_url,model_path,training_log_path}'::text[])
+               || jsonb_build_object('tags', (SELECT jsonb_agg(tags.name ORDER BY sequence)
+                                                FROM style_tags JOIN tags ON tags.id = tag_id
+                                               WHERE style_id = styles.id)))::text AS "row!"
+        FROM styles WHERE artist_id = $1 AND id > $2 ORDER BY id LIMIT $3"#,
+    "artworks": r#"SELECT artworks.id AS "key!",
+               ((to_jsonb(artworks) - '{image_url,processed_image_url}'::text[])
+               || jsonb_build_object('tags', (SELECT jsonb_agg(tags.name ORDER BY sequence)
+                                                FROM artwork_tags JOIN tags ON tags.id = tag_id
+                                               WHERE artwork_id = artworks.id)))::text AS "row!"
+        FROM artworks JOIN styles ON styles.id = artworks.style_id
+       WHERE styles.artist_id = $1 AND artworks.id > $2 ORDER BY artworks.id LIMIT $3"#,
+    "generations": r#"SELECT id AS "key!", ((to_jsonb(generations) - 'result_url')
+               || jsonb_build_object('tags', (SELECT jsonb_agg(tags.name ORDER BY sequence)
+                                                FROM generation_tags JOIN tags ON tags.id = tag_id
+                                               WHERE generation_id = generations.id)))::text AS "row!"
+        FROM generations WHERE user_id = $1 AND id > $2 ORDER BY id LIMIT $3"#,
+    "tickets": r#"SELECT generation_id AS "key!", (to_jsonb(tickets) - '{seal_public,seal_secret}'::text[])::text AS "row!"
+        FROM tickets WHERE user_id = $1 AND generation_id > $2 ORDER BY generation_id LIMIT $3"#,
+    "vouchers": r#"SELECT id AS "key!", to_jsonb(vouchers)::text AS "row!"
+        FROM vouchers WHERE user_id = $1 AND id > $2 ORDER BY id LIMIT $3"#,
+    "uploads": r#"SELECT id AS "key!", (to_jsonb(uploads) - '{object_key,content_key}'::text[])::text AS "row!"
+        FROM uploads WHERE user_id = $1 AND id > $2 ORDER BY id LIMIT $3"#,
+    "follows": r#"SELECT id AS "key!", to_jsonb(follows)::text AS "row!"
+        FROM follows WHERE follower_id = $1 AND id > $2 ORDER BY id LIMIT $3"#,
+    "likes": r#"SELECT id AS "key!", to_jsonb(likes)::text AS "row!"
+        FROM likes WHERE user_id = $1 AND id > $2 ORDER BY id LIMIT $3"#,
+    "comments": r#"SELECT id AS "key!", to_jsonb(comments)::text AS "row!"
+        FROM comments WHERE user_id = $1 AND id > $2 ORDER BY id LIMIT $3"#,
+    "notifications": r#"SELECT id AS "key!", to_jsonb(notifications)::text AS "row!"
+        FROM notifications WHERE recipient_id = $1 AND id > $2 ORDER BY id LIMIT $3"#,
+}
+
+/// How far the writing is.
+#[derive(Clone, Copy)]
+enum Place {
+    Table { index: usize, after: i64, begun: bool },
+    Done,
+}
+
+/// Everything that is kept about the caller, to be saved. A file that ends without its last brace was cut off.
+#[utoipa::path(get, path = "/users/me/export", tag = "users", responses((status = 200, body = Object)))]
+pub(crate) async fn export(State(app): State<App>, caller: Caller) -> Answer<impl IntoResponse> {
+    let user = caller.user;
+    let start = Place::Table {
+        index: 0,
+        after: 0,
+        begun: false,
+    };
+    let parts = stream::try_unfold((app, start), move |(app, place)| async move {
+        let Place::Table { index, after, begun } = place else {
+            return Ok::<_, sqlx::Error>(None);
+        };
+        let (part, next) = part(&app, user, index, after, begun).await?;
+        Ok(Some((Bytes::from(part), (app, next))))
+    });
+    let headers: [(HeaderName, &str); 2] = [
+        (CONTENT_TYPE, "application/json"),
+        (CONTENT_DISPOSITION, "attachment; filename=\"atelier.json\""),
+    ];
+    Ok((headers, Body::from_stream(parts)))
+}
+
+/// One page of one table, with what JSON needs around it.
+async fn part(app: &App, user: UserId, index: usize, after: i64, begun: bool) -> sqlx::Result<(String, Place)> {
+    let Some(table) = TABLES.get(index) else {
+        return Ok(("\n}\n".to_owned(), Place::Done));
+    };
+    let lines = page(app, table, user, after).await?;
+    let mut out = match (begun, index) {
+        (true, _) => String::new(),
+        (false, 0) => format!("{{\n\"{table}\": ["),
+        (false, _) => format!(",\n\"{table}\": ["),
+    };
+    for (place, line) in lines.iter().enumerate() {
+        out.push_str(if begun || place > 0 { ",\n" } else { "\n" });
+        out.push_str(&line.row);
+    }
+    let whole = i64::try_from(lines.len()) == Ok(PAGE);
+    match lines.last().filter(|_| whole) {
+        Some(last) => Ok((
+            out,
+            Place::Table {
+                index,
+                after: last.key,
+                begun: true,
+            },
+        )),
+        None => {
+            out.push(']');
+            Ok((
+                out,
+                Place::Table {
+                    index: index + 1,
+                    after: 0,
+                    begun: false,
+                },
+            ))
+        }
+    }
+}
