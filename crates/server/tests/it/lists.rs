@@ -88,7 +88,6 @@ async fn a_page_costs_the_same_whatever_the_tables_hold() {
 }
 
 #[tokio::test]
-#[ignore = "makes a million generations: some minutes"]
 async fn a_page_of_a_million_costs_no_more() {
     bounded(&measure(1_000_000).await);
 }
