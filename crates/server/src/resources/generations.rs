@@ -53,7 +53,7 @@ pub(crate) fn router() -> OpenApiRouter<App> {
 }
 
 /// A generation, as far as it is for the caller.
-#[utoipa::path(get, path = "/generations/{id}", tag = "generations", params(("id" = GenerationId, Path)),
+#[utoipa::path(get, path = "/generations/{id}", tag = "generations", security((), ("bearer" = [])), params(("id" = GenerationId, Path)),
     responses((status = 200, body = GenerationView)))]
 async fn show(
     State(app): State<App>,
@@ -196,7 +196,7 @@ async fn change(
 }
 
 /// The picture itself.
-#[utoipa::path(get, path = "/generations/{id}/picture", tag = "generations", params(("id" = GenerationId, Path)),
+#[utoipa::path(get, path = "/generations/{id}/picture", tag = "generations", security((), ("bearer" = [])), params(("id" = GenerationId, Path)),
     responses((status = 200, content_type = "image/png"), (status = 307)))]
 async fn picture(
     State(app): State<App>,

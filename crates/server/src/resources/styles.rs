@@ -92,7 +92,7 @@ async fn create_in(tx: &mut PgTransaction<'_>, artist: UserId, request: &NewStyl
 }
 
 /// A style with everything that is told of it.
-#[utoipa::path(get, path = "/styles/{id}", tag = "styles", params(("id" = StyleId, Path)),
+#[utoipa::path(get, path = "/styles/{id}", tag = "styles", security((), ("bearer" = [])), params(("id" = StyleId, Path)),
     responses((status = 200, body = StyleView)))]
 async fn show(
     State(app): State<App>,
@@ -186,7 +186,7 @@ async fn remove(State(app): State<App>, caller: Caller, Path(id): Path<StyleId>)
 }
 
 /// A style's picture.
-#[utoipa::path(get, path = "/styles/{id}/thumbnail", tag = "styles", params(("id" = StyleId, Path)),
+#[utoipa::path(get, path = "/styles/{id}/thumbnail", tag = "styles", security((), ("bearer" = [])), params(("id" = StyleId, Path)),
     responses((status = 200, content_type = "image/png"), (status = 307)))]
 async fn thumbnail(
     State(app): State<App>,

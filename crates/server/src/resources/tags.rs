@@ -36,7 +36,7 @@ struct Beginning {
 }
 
 /// Tags that begin so, the most used first.
-#[utoipa::path(get, path = "/tags", tag = "tags", params(Beginning), responses((status = 200, body = Page<TagView>)))]
+#[utoipa::path(get, path = "/tags", tag = "tags", security(()), params(Beginning), responses((status = 200, body = Page<TagView>)))]
 async fn list(State(app): State<App>, Query(query): Query<Beginning>) -> Answer<Json<Page<TagView>>> {
     let limit = query.limit.unwrap_or(COMPLETIONS).clamp(1, COMPLETIONS_MAX);
     let beginning = like_beginning(query.beginning.as_deref().unwrap_or_default());

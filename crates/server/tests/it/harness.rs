@@ -22,7 +22,7 @@ use tempfile::TempDir;
 use tokio::net::TcpListener;
 
 pub(crate) use cluster::{cluster, database, fresh_cluster};
-pub(crate) use people::{Person, Reply, send};
+pub(crate) use people::{Person, Reply, fresh_key, send};
 pub(crate) use program::Program;
 
 /// A server within this process, on a database of its own.

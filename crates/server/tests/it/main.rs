@@ -1,5 +1,6 @@
 //! The server from outside: its routes over HTTP, its tables in a real Postgres.
 
+mod access;
 mod browser;
 mod cancellations;
 mod catalogue;

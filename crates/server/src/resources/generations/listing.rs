@@ -87,7 +87,7 @@ impl Key {
 }
 
 /// Generations that everybody sees.
-#[utoipa::path(get, path = "/generations", tag = "generations", params(PublicFilter, PageQuery),
+#[utoipa::path(get, path = "/generations", tag = "generations", security((), ("bearer" = [])), params(PublicFilter, PageQuery),
     responses((status = 200, body = Page<GenerationView>)))]
 pub(crate) async fn list(
     State(app): State<App>,

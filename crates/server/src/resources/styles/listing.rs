@@ -75,7 +75,7 @@ impl Key {
 }
 
 /// Styles that are put up.
-#[utoipa::path(get, path = "/styles", tag = "styles", params(StyleFilter, PageQuery),
+#[utoipa::path(get, path = "/styles", tag = "styles", security(()), params(StyleFilter, PageQuery),
     responses((status = 200, body = Page<StyleCard>)))]
 pub(crate) async fn list(
     State(app): State<App>,
