@@ -61,11 +61,7 @@ impl Payments for Development {
         ready(Ok(payment.clone())).boxed()
     }
 
-    fn find<'a>(
-        &'a self,
-        order: &'a str,
-        _keys: &'a [String],
-    ) -> BoxFuture<'a, Result<Option<Payment>, PaymentError>> {
+    fn find<'a>(&'a self, order: &'a str, _keys: &'a [String]) -> BoxFuture<'a, Result<Option<Payment>, PaymentError>> {
         let payments = self.payments.lock().unwrap_or_else(PoisonError::into_inner);
         ready(Ok(payments.get(order).cloned())).boxed()
     }
