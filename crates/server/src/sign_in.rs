@@ -116,16 +116,13 @@ impl SignIn {
         // An issuer is a word: with a slash at its end it is another.
         let issuer = IssuerUrl::new(issuer.as_str().trim_end_matches('/').to_owned())
             .map_err(|error| failed("the provider's address", &error))?;
-        let found = match CoreProviderMetadata::discover_async(issuer.clone(), &ask).await {
-            Ok(found) => found,
-            Err(first) => {
-                let slashed =
-                    IssuerUrl::new(format!("{}/", issuer.as_str())).map_err(|error| failed("issuer", &error))?;
-                CoreProviderMetadata::discover_async(slashed, &ask)
-                    .await
-                    .map_err(|_| failed("the provider's description", &first))?
-            }
-        };
+        let mut found = CoreProviderMetadata::discover_async(issuer.clone(), &ask).await;
+        if found.is_err() {
+            let slashed = IssuerUrl::new(format!("{}/", issuer.as_str())).map_err(|error| failed("issuer", &error))?;
+            // What the first spelling met is what the log tells.
+            found = CoreProviderMetadata::discover_async(slashed, &ask).await.or(found);
+        }
+        let found = found.map_err(|error| failed("the provider's description", &error))?;
         let found = Arc::new(found);
         *self.metadata.write().await = Some((Instant::now(), found.clone()));
         Ok(found)
@@ -236,7 +233,7 @@ async fn ask(client: reqwest::Client, request: HttpRequest) -> Result<HttpRespon
 }
 
 /// What went wrong is for the log; a person is told which step.
-fn failed(step: &'static str, error: &dyn std::error::Error) -> Refused {
+pub(crate) fn failed(step: &'static str, error: &dyn std::error::Error) -> Refused {
     let cause = error.source().map(ToString::to_string);
     tracing::warn!(%error, cause, step, "a sign-in failed");
     refusal(step)

@@ -21,7 +21,7 @@ use url::Url;
 use crate::app::App;
 use crate::payments::escaped;
 use crate::refused::Answer;
-use crate::sign_in::refusal;
+use crate::sign_in::{failed, refusal};
 use crate::signer::Signer;
 
 /// The provider's name in `users.provider`.
@@ -66,7 +66,9 @@ impl Default for Issuer {
 
 /// Its address on the server at `base`.
 pub(crate) fn issuer(base: &str) -> Answer<Url> {
-    format!("{base}{PATH}").parse().map_err(|_| refusal("public_url"))
+    format!("{base}{PATH}")
+        .parse()
+        .map_err(|error| failed("public_url", &error))
 }
 
 /// Its routes. Not merged on a hosted server.
@@ -139,7 +141,7 @@ async fn authorize(State(app): State<App>, Query(asked): Query<Asked>) -> Answer
     codes.retain(|_, grant| grant.since.elapsed() < CODE_VALID);
     codes.insert(code.clone(), grant);
     drop(codes);
-    let mut back: Url = redirect.parse().map_err(|_| refusal("public_url"))?;
+    let mut back: Url = redirect.parse().map_err(|error| failed("public_url", &error))?;
     back.query_pairs_mut()
         .append_pair("code", &code)
         .append_pair("state", &asked.state);

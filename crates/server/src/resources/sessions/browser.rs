@@ -125,7 +125,10 @@ pub(crate) async fn callback(State(app): State<App>, Query(answered): Query<Answ
     .fetch_optional(&app.pool)
     .await?
     .ok_or_else(|| refusal("this sign-in is unknown, was used before, or took too long"))?;
-    let mut studio: Url = attempt.redirect.parse().map_err(|_| refusal("the studio's address"))?;
+    let mut studio: Url = attempt
+        .redirect
+        .parse()
+        .map_err(|error| sign_in::failed("the studio's address", &error))?;
     let came = match (answered.code, answered.error) {
         (Some(code), None) => sign_in::finish(&app, code, attempt.nonce, attempt.verifier).await,
         (_, error) => {
