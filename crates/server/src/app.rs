@@ -17,10 +17,14 @@ use tower_http::catch_panic::CatchPanicLayer;
 use utoipa_axum::router::OpenApiRouter;
 
 use crate::config::{Config, Secret};
+use crate::feed::Hub;
 use crate::limits::{self, Gate};
 use crate::objects::Objects;
 use crate::payments::{self, Payments};
-use crate::resources::{artworks, earnings, generations, purchases, sessions, styles, tags, transactions, uploads, users, withdrawals};
+use crate::resources::{
+    artworks, comments, earnings, feed, follows, generations, likes, mutations, notifications, purchases, sessions,
+    styles, tags, transactions, uploads, users, withdrawals,
+};
 use crate::sign_in::SignIn;
 use crate::signer::Signer;
 use crate::{health, local, openapi, requests};
@@ -49,6 +53,8 @@ pub struct App {
     pub payments: Option<Arc<dyn Payments>>,
     /// Who says who people are.
     pub sign_in: Arc<SignIn>,
+    /// Who of this process waits for what changes.
+    pub hub: Arc<Hub>,
     /// Who may come how often.
     pub gate: Arc<Gate>,
     /// Cancelled once the server was asked to stop: what would go on for ever ends then.
@@ -67,10 +73,12 @@ impl App {
             Some(url) => pool_of_replica(&config, url)?,
             None => pool.clone(),
         };
+        let hub = Hub::new(pool.clone());
         let key = signing_key(&config).context("signing_key")?;
         Ok(Self {
             pool,
             reads,
+            hub,
             objects: Objects::connect(&config).context("objects")?,
             payments: payments::provider(&config).context("payments")?,
             sign_in: Arc::new(SignIn::new().context("sign_in")?),
@@ -183,6 +191,12 @@ fn routes() -> OpenApiRouter<App> {
         .merge(purchases::router())
         .merge(earnings::router())
         .merge(withdrawals::router())
+        .merge(follows::router())
+        .merge(likes::router())
+        .merge(comments::router())
+        .merge(notifications::router())
+        .merge(feed::router())
+        .merge(mutations::router())
 }
 
 /// All routes, and what every request goes through, the first line first.

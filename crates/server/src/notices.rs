@@ -3,7 +3,7 @@
 use atelier_contract::{NotificationId, NotificationType, TargetType, UserId};
 use sqlx::PgTransaction;
 
-use crate::feed::{self, Change};
+use crate::feed::{Change, Changes};
 
 /// Something to tell a user.
 #[derive(Debug, Clone)]
@@ -25,6 +25,16 @@ pub struct NewNotice {
 /// # Errors
 /// The database's.
 pub async fn notify(tx: &mut PgTransaction<'_>, notice: NewNotice) -> sqlx::Result<()> {
+    let mut changes = Changes::default();
+    write(tx, notice, &mut changes).await?;
+    changes.append(tx).await
+}
+
+/// As [`notify`], with the feed left to who called.
+///
+/// # Errors
+/// The database's.
+pub async fn write(tx: &mut PgTransaction<'_>, notice: NewNotice, changes: &mut Changes) -> sqlx::Result<()> {
     if notice.actor == Some(notice.recipient) {
         return Ok(());
     }
@@ -41,5 +51,29 @@ pub async fn notify(tx: &mut PgTransaction<'_>, notice: NewNotice) -> sqlx::Resu
     )
     .fetch_one(&mut **tx)
     .await?;
-    feed::append(tx, notice.recipient, Change::Notification(id)).await
+    changes.note(notice.recipient, Change::Notification(id));
+    Ok(())
+}
+
+/// As [`write`], unless the recipient was told of the same act before: who likes, unlikes and likes again tells once.
+///
+/// # Errors
+/// The database's.
+pub async fn write_once(tx: &mut PgTransaction<'_>, notice: NewNotice, changes: &mut Changes) -> sqlx::Result<()> {
+    let told = sqlx::query_scalar!(
+        r#"SELECT EXISTS (
+               SELECT FROM notifications
+                WHERE recipient_id = $1 AND actor_id = $2 AND type = $3 AND target_id IS NOT DISTINCT FROM $4
+           ) AS "told!""#,
+        notice.recipient.get(),
+        notice.actor.map(UserId::get),
+        notice.kind.as_str(),
+        notice.target.map(|(_, id)| id),
+    )
+    .fetch_one(&mut **tx)
+    .await?;
+    if told {
+        return Ok(());
+    }
+    write(tx, notice, changes).await
 }

@@ -112,11 +112,7 @@ pub trait Payments: Debug + Send + Sync {
 
     /// The payment of an order that has come furthest; `None` when the provider knows none. An order may have several, of which one at
     /// most is made: `keys` are those that are known.
-    fn find<'a>(
-        &'a self,
-        order: &'a str,
-        keys: &'a [String],
-    ) -> BoxFuture<'a, Result<Option<Payment>, PaymentError>>;
+    fn find<'a>(&'a self, order: &'a str, keys: &'a [String]) -> BoxFuture<'a, Result<Option<Payment>, PaymentError>>;
 
     /// Gives `amount` back. May be repeated under the same `once`, which does it once.
     fn cancel<'a>(

@@ -120,7 +120,9 @@ fn status(refusal: &Refusal) -> StatusCode {
         | Refusal::GenerationUnknown { .. }
         | Refusal::ArtworkUnknown { .. }
         | Refusal::PurchaseUnknown { .. }
-        | Refusal::UploadUnknown { .. } => StatusCode::NOT_FOUND,
+        | Refusal::UploadUnknown { .. }
+        | Refusal::CommentUnknown { .. }
+        | Refusal::NotificationUnknown { .. } => StatusCode::NOT_FOUND,
         Refusal::NotSignedIn {} => StatusCode::UNAUTHORIZED,
         Refusal::AccountInactive {}
         | Refusal::AccountSuspended {}
@@ -145,6 +147,8 @@ fn status(refusal: &Refusal) -> StatusCode {
         | Refusal::NotEnoughEarned { .. }
         | Refusal::PaymentsOff {}
         | Refusal::TooManyPurchases { .. }
+        | Refusal::MutationGap { .. }
+        | Refusal::ReplyTooDeep { .. }
         | Refusal::IdempotencyKeyReused {} => StatusCode::CONFLICT,
         Refusal::UploadRefused { .. }
         | Refusal::SignInFailed { .. }

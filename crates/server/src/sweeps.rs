@@ -8,7 +8,7 @@ use metrics::counter;
 
 use crate::app::App;
 use crate::metrics::{SWEEPS_FAILED, SWEPT};
-use crate::resources::{generations::sweep, purchases::settling, uploads};
+use crate::resources::{generations::sweep, mutations, notifications, purchases::settling, uploads};
 use crate::{counts, idempotency, ledger, sessions};
 
 /// How often each sweep runs.
@@ -30,6 +30,8 @@ fn all(app: &App) -> Vec<(&'static str, BoxFuture<'_, sqlx::Result<u64>>)> {
         ("old_payment_events", settling::forget_events(app).boxed()),
         ("uploads", uploads::sweep(app).boxed()),
         ("sessions", sessions::sweep(app).boxed()),
+        ("notifications", notifications::sweep(app).boxed()),
+        ("mutations", mutations::sweep(app).boxed()),
         ("idempotency_keys", idempotency::sweep(app).boxed()),
     ]
 }

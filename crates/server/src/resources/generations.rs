@@ -20,19 +20,19 @@ use axum::Json;
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use axum::response::Response;
-use sqlx::PgTransaction;
+use sqlx::{PgPool, PgTransaction};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use crate::app::App;
 use crate::caller::{Caller, MaybeCaller};
-use crate::feed::{Change, append};
+use crate::feed::{Change, Changes, append};
 use crate::idempotency::{self, IdempotencyKey};
 use crate::refused::{Answer, Refused};
 use crate::resources::styles::{check_description, today};
 use crate::resources::{styles, tags, uploads};
 
-pub(crate) use view::view;
+pub(crate) use view::{view, views};
 
 pub(crate) fn router() -> OpenApiRouter<App> {
     OpenApiRouter::new()
@@ -148,17 +148,35 @@ async fn change(
     Path(id): Path<GenerationId>,
     Json(request): Json<GenerationChange>,
 ) -> Answer<Json<GenerationView>> {
-    check_description(request.description.as_deref())?;
     let mut tx = app.pool.begin().await?;
+    let mut changes = Changes::default();
+    change_in(&mut tx, caller.user, id, &request, &mut changes).await?;
+    changes.append(&mut tx).await?;
+    tx.commit().await?;
+    Ok(Json(view(&app.pool, id, Some(caller.user)).await?))
+}
+
+/// Changes a generation of `user`'s.
+///
+/// # Errors
+/// [`Refusal::GenerationUnknown`] for one that is not theirs, [`Refusal::GenerationNotShowable`], [`Refusal::UploadUnknown`].
+pub(crate) async fn change_in(
+    tx: &mut PgTransaction<'_>,
+    user: UserId,
+    id: GenerationId,
+    request: &GenerationChange,
+    changes: &mut Changes,
+) -> Answer<()> {
+    check_description(request.description.as_deref())?;
     let row = sqlx::query!(
         r#"SELECT status, result_url IS NOT NULL AS "has_result!"
              FROM generations
             WHERE id = $1 AND user_id = $2
               FOR UPDATE"#,
         id.get(),
-        caller.user.get(),
+        user.get(),
     )
-    .fetch_optional(&mut *tx)
+    .fetch_optional(&mut **tx)
     .await?
     .ok_or_else(|| unknown(id))?;
     let completed = row.status == "completed";
@@ -170,7 +188,7 @@ async fn change(
     }
     let result = match request.result {
         Some(upload) => Some(
-            uploads::take(&mut tx, upload, caller.user, UploadPurpose::Picture)
+            uploads::take(tx, upload, user, UploadPurpose::Picture)
                 .await?
                 .object_key,
         ),
@@ -188,11 +206,47 @@ async fn change(
         request.description,
         request.is_public,
     )
-    .execute(&mut *tx)
+    .execute(&mut **tx)
     .await?;
-    append(&mut tx, caller.user, Change::Generation(id)).await?;
-    tx.commit().await?;
-    Ok(Json(view(&app.pool, id, Some(caller.user)).await?))
+    changes.note(user, Change::Generation(id));
+    Ok(())
+}
+
+/// Whose it is, if `viewer` may see it.
+///
+/// # Errors
+/// [`Refusal::GenerationUnknown`].
+pub(crate) async fn owner_of_visible(tx: &mut PgTransaction<'_>, id: GenerationId, viewer: UserId) -> Answer<UserId> {
+    sqlx::query_scalar!(
+        r#"SELECT generations.user_id AS "owner: UserId"
+             FROM generations
+             JOIN users ON users.id = generations.user_id
+            WHERE generations.id = $1 AND (generations.user_id = $2 OR (generations.is_public AND users.is_active))"#,
+        id.get(),
+        viewer.get(),
+    )
+    .fetch_optional(&mut **tx)
+    .await?
+    .ok_or_else(|| unknown(id))
+}
+
+/// Looks whether `viewer` may see it.
+///
+/// # Errors
+/// [`Refusal::GenerationUnknown`].
+pub(crate) async fn visible(pool: &PgPool, id: GenerationId, viewer: Option<UserId>) -> Answer<()> {
+    let visible = sqlx::query_scalar!(
+        r#"SELECT EXISTS (
+               SELECT FROM generations
+                 JOIN users ON users.id = generations.user_id
+                WHERE generations.id = $1 AND (generations.user_id = $2 OR (generations.is_public AND users.is_active))
+           ) AS "visible!""#,
+        id.get(),
+        viewer.map(UserId::get),
+    )
+    .fetch_one(pool)
+    .await?;
+    if visible { Ok(()) } else { Err(unknown(id)) }
 }
 
 /// The picture itself.

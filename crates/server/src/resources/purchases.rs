@@ -170,6 +170,17 @@ fn view(app: &App, row: Row) -> Answer<PurchaseView> {
 #[utoipa::path(get, path = "/purchases/{id}", tag = "purchases", params(("id" = PurchaseId, Path)),
     responses((status = 200, body = PurchaseView)))]
 async fn show(State(app): State<App>, caller: Caller, Path(id): Path<PurchaseId>) -> Answer<Json<PurchaseView>> {
+    let found = find(&app, caller.user, id).await?;
+    found
+        .map(Json)
+        .ok_or_else(|| Refusal::PurchaseUnknown { purchase: id.get() }.into())
+}
+
+/// A purchase of `buyer`'s; nothing when it is not theirs.
+///
+/// # Errors
+/// The database's.
+pub(crate) async fn find(app: &App, buyer: UserId, id: PurchaseId) -> Answer<Option<PurchaseView>> {
     let row = sqlx::query_as!(
         Row,
         r#"SELECT id AS "id: PurchaseId", amount_tokens, total_price AS "total_price!", currency_code AS "currency_code!",
@@ -177,12 +188,11 @@ async fn show(State(app): State<App>, caller: Caller, Path(id): Path<PurchaseId>
              FROM purchases
             WHERE id = $1 AND buyer_id = $2"#,
         id.get(),
-        caller.user.get(),
+        buyer.get(),
     )
     .fetch_optional(&app.pool)
-    .await?
-    .ok_or(Refusal::PurchaseUnknown { purchase: id.get() })?;
-    Ok(Json(view(&app, row)?))
+    .await?;
+    row.map(|row| view(app, row)).transpose()
 }
 
 /// Purchases of the caller's, newest first.

@@ -300,6 +300,14 @@ fn name_taken(name: &str) -> impl FnOnce(sqlx::Error) -> Refused {
 /// # Errors
 /// [`Refusal::StyleUnknown`] when it is not for them.
 pub(crate) async fn view(pool: &PgPool, id: StyleId, viewer: Option<UserId>) -> Answer<StyleView> {
+    find(pool, id, viewer).await?.ok_or_else(|| unknown(id))
+}
+
+/// A style as `viewer` may see it; nothing when it is not for them.
+///
+/// # Errors
+/// The database's.
+pub(crate) async fn find(pool: &PgPool, id: StyleId, viewer: Option<UserId>) -> Answer<Option<StyleView>> {
     let row = sqlx::query!(
         r#"SELECT styles.description, styles.valid_from, styles.valid_to, styles.created_at, styles.updated_at,
                   styles.training_status, styles.training_progress, styles.is_active, styles.is_flagged,
@@ -324,9 +332,10 @@ pub(crate) async fn view(pool: &PgPool, id: StyleId, viewer: Option<UserId>) -> 
         viewer.map(UserId::get),
     )
     .fetch_optional(pool)
-    .await?
-    .ok_or_else(|| unknown(id))?;
-    let card = cards(pool, &[id]).await?.pop().ok_or_else(|| unknown(id))?;
+    .await?;
+    let (Some(row), Some(card)) = (row, cards(pool, &[id]).await?.pop()) else {
+        return Ok(None);
+    };
     let version = match (row.number, row.base_model, row.bytes, row.sha256) {
         (Some(number), Some(base_model), Some(bytes), Some(sha256)) => {
             Some(version(number, base_model, bytes, &sha256)?)
@@ -346,7 +355,7 @@ pub(crate) async fn view(pool: &PgPool, id: StyleId, viewer: Option<UserId>) -> 
         is_active: row.is_active,
         is_flagged: row.is_flagged,
     });
-    Ok(StyleView {
+    Ok(Some(StyleView {
         card,
         description: row.description,
         valid_from: row.valid_from,
@@ -355,7 +364,7 @@ pub(crate) async fn view(pool: &PgPool, id: StyleId, viewer: Option<UserId>) -> 
         workshop,
         created_at: row.created_at,
         updated_at: row.updated_at,
-    })
+    }))
 }
 
 pub(crate) fn version(number: i32, base_model: String, bytes: i64, sha256: &[u8]) -> Answer<StyleVersion> {

@@ -25,6 +25,14 @@ pub(crate) fn router() -> OpenApiRouter<App> {
 /// What the caller has.
 #[utoipa::path(get, path = "/balance", tag = "transactions", responses((status = 200, body = BalanceView)))]
 async fn balance(State(app): State<App>, caller: Caller) -> Answer<Json<BalanceView>> {
+    Ok(Json(balance_of(&app, caller.user).await?))
+}
+
+/// What a user has.
+///
+/// # Errors
+/// The database's.
+pub(crate) async fn balance_of(app: &App, user: UserId) -> Answer<BalanceView> {
     let row = sqlx::query!(
         r#"SELECT token_balance,
                   (SELECT coalesce(sum(amount), 0)::bigint
@@ -33,15 +41,15 @@ async fn balance(State(app): State<App>, caller: Caller) -> Answer<Json<BalanceV
                   coalesce((SELECT tokens FROM debts WHERE user_id = $1), 0) AS "debt!"
              FROM users
             WHERE id = $1"#,
-        caller.user.get(),
+        user.get(),
     )
     .fetch_one(&app.pool)
     .await?;
-    Ok(Json(BalanceView {
+    Ok(BalanceView {
         balance: column(row.token_balance.try_into())?,
         escrow: column(row.escrow.try_into())?,
         debt: column(row.debt.try_into())?,
-    }))
+    })
 }
 
 #[derive(Deserialize, IntoParams)]

@@ -5,7 +5,7 @@ use axum::Json;
 use axum::extract::{Query, State};
 use axum::http::StatusCode;
 use chrono::{DateTime, Utc};
-use sqlx::PgTransaction;
+use sqlx::{PgPool, PgTransaction};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
@@ -111,4 +111,22 @@ async fn list(
         .transpose()?;
     let items = rows.into_iter().map(Row::view).collect::<Answer<_>>()?;
     Ok(Json(Page { items, next }))
+}
+
+/// A withdrawal of `artist`'s; nothing when it is not theirs.
+///
+/// # Errors
+/// The database's.
+pub(crate) async fn find(pool: &PgPool, artist: UserId, id: i64) -> Answer<Option<WithdrawalView>> {
+    let row = sqlx::query_as!(
+        Row,
+        r#"SELECT id AS "id: WithdrawalId", tokens, status, note, created_at, decided_at
+             FROM withdrawals
+            WHERE id = $1 AND artist_id = $2"#,
+        id,
+        artist.get(),
+    )
+    .fetch_optional(pool)
+    .await?;
+    row.map(Row::view).transpose()
 }

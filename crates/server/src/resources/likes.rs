@@ -1,0 +1,164 @@
+//! Who likes what. A row is made and removed together with the generation's count.
+
+use atelier_contract::{GenerationId, LikeView, NotificationType, Page, PersonCard, TargetType, UserId};
+use axum::Json;
+use axum::extract::{Path, Query, State};
+use sqlx::PgTransaction;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+use super::generations;
+use super::people::{self, Person};
+use crate::app::App;
+use crate::caller::{Caller, MaybeCaller};
+use crate::feed::{Change, Changes};
+use crate::notices::{self, NewNotice};
+use crate::pages::PageQuery;
+use crate::refused::Answer;
+
+pub(crate) fn router() -> OpenApiRouter<App> {
+    OpenApiRouter::new()
+        .routes(routes!(show, like, unlike))
+        .routes(routes!(list))
+}
+
+/// Whether the caller likes a generation.
+#[utoipa::path(get, path = "/generations/{id}/like", tag = "likes", params(("id" = GenerationId, Path)),
+    responses((status = 200, body = LikeView)))]
+async fn show(State(app): State<App>, caller: Caller, Path(id): Path<GenerationId>) -> Answer<Json<LikeView>> {
+    view(&app, caller.user, id)
+        .await?
+        .map(Json)
+        .ok_or_else(|| generations::unknown(id))
+}
+
+/// Likes a generation. Nothing happens to who does already.
+#[utoipa::path(put, path = "/generations/{id}/like", tag = "likes", params(("id" = GenerationId, Path)),
+    responses((status = 200, body = LikeView)))]
+async fn like(State(app): State<App>, caller: Caller, Path(id): Path<GenerationId>) -> Answer<Json<LikeView>> {
+    change(&app, caller.user, id, true).await
+}
+
+/// Likes a generation no longer.
+#[utoipa::path(delete, path = "/generations/{id}/like", tag = "likes", params(("id" = GenerationId, Path)),
+    responses((status = 200, body = LikeView)))]
+async fn unlike(State(app): State<App>, caller: Caller, Path(id): Path<GenerationId>) -> Answer<Json<LikeView>> {
+    change(&app, caller.user, id, false).await
+}
+
+async fn change(app: &App, user: UserId, id: GenerationId, liked: bool) -> Answer<Json<LikeView>> {
+    let mut tx = app.pool.begin().await?;
+    let mut changes = Changes::default();
+    set(&mut tx, user, id, liked, &mut changes).await?;
+    changes.append(&mut tx).await?;
+    tx.commit().await?;
+    view(app, user, id)
+        .await?
+        .map(Json)
+        .ok_or_else(|| generations::unknown(id))
+}
+
+/// Whether the user likes it; nothing when it is not for them to see.
+///
+/// # Errors
+/// The database's.
+pub(crate) async fn view(app: &App, user: UserId, id: GenerationId) -> Answer<Option<LikeView>> {
+    let row = sqlx::query!(
+        r#"SELECT generations.like_count,
+                  EXISTS (SELECT FROM likes WHERE user_id = $2 AND generation_id = generations.id) AS "liked!"
+             FROM generations
+             JOIN users ON users.id = generations.user_id
+            WHERE generations.id = $1 AND (generations.user_id = $2 OR (generations.is_public AND users.is_active))"#,
+        id.get(),
+        user.get(),
+    )
+    .fetch_optional(&app.pool)
+    .await?;
+    Ok(row.map(|row| LikeView {
+        generation: id,
+        liked: row.liked,
+        like_count: u32::try_from(row.like_count).unwrap_or(0),
+    }))
+}
+
+/// Makes `user` like a generation, or no longer.
+///
+/// # Errors
+/// [`atelier_contract::Refusal::GenerationUnknown`] when it is not for them to see.
+pub(crate) async fn set(
+    tx: &mut PgTransaction<'_>,
+    user: UserId,
+    id: GenerationId,
+    liked: bool,
+    changes: &mut Changes,
+) -> Answer<()> {
+    let owner = generations::owner_of_visible(tx, id, user).await?;
+    let rows = if liked {
+        sqlx::query!(
+            "INSERT INTO likes (user_id, generation_id) VALUES ($1, $2) ON CONFLICT DO NOTHING",
+            user.get(),
+            id.get(),
+        )
+        .execute(&mut **tx)
+        .await?
+    } else {
+        sqlx::query!(
+            "DELETE FROM likes WHERE user_id = $1 AND generation_id = $2",
+            user.get(),
+            id.get(),
+        )
+        .execute(&mut **tx)
+        .await?
+    };
+    if rows.rows_affected() == 0 {
+        return Ok(());
+    }
+    sqlx::query!(
+        "UPDATE generations SET like_count = like_count + $2 WHERE id = $1",
+        id.get(),
+        if liked { 1 } else { -1 },
+    )
+    .execute(&mut **tx)
+    .await?;
+    changes.note(user, Change::Like(id));
+    if liked {
+        let notice = NewNotice {
+            recipient: owner,
+            actor: Some(user),
+            kind: NotificationType::Like,
+            target: Some((TargetType::Generation, id.get())),
+            metadata: None,
+        };
+        notices::write_once(tx, notice, changes).await?;
+    }
+    Ok(())
+}
+
+/// Who likes a generation, the newest first.
+#[utoipa::path(get, path = "/generations/{id}/likes", tag = "likes", security((), ("bearer" = [])),
+    params(("id" = GenerationId, Path), PageQuery), responses((status = 200, body = Page<PersonCard>)))]
+async fn list(
+    State(app): State<App>,
+    MaybeCaller(caller): MaybeCaller,
+    Path(id): Path<GenerationId>,
+    Query(page): Query<PageQuery>,
+) -> Answer<Json<Page<PersonCard>>> {
+    generations::visible(&app.reads, id, caller.map(|caller| caller.user)).await?;
+    let rows = sqlx::query_as!(
+        Person,
+        r#"SELECT likes.id, users.id AS "user: UserId", users.username, artists.artist_name AS "artist_name?",
+                  likes.created_at AS since
+             FROM likes
+             JOIN users ON users.id = likes.user_id
+        LEFT JOIN artists ON artists.user_id = users.id
+            WHERE likes.generation_id = $1 AND ($2::bigint IS NULL OR likes.id < $2) AND users.is_active
+         ORDER BY likes.id DESC
+            LIMIT $3"#,
+        id.get(),
+        people::after(&page)?,
+        i64::from(page.limit()) + 1,
+    )
+    .fetch_all(&app.reads)
+    .await?;
+    Ok(Json(people::page(&page, rows)?))
+}

@@ -1,0 +1,43 @@
+//! People in lists: who follows, is followed, or likes.
+
+use atelier_contract::{Page, PersonCard, UserId};
+use chrono::{DateTime, Utc};
+
+use crate::pages::{Cursor, PageQuery};
+use crate::refused::Answer;
+
+/// Somebody, and the row that the list is of.
+pub(crate) struct Person {
+    pub(crate) id: i64,
+    pub(crate) user: UserId,
+    pub(crate) username: String,
+    pub(crate) artist_name: Option<String>,
+    pub(crate) since: DateTime<Utc>,
+}
+
+/// The row where the page before ended.
+pub(crate) fn after(page: &PageQuery) -> Answer<Option<i64>> {
+    page.after.as_deref().map(Cursor::decode::<i64>).transpose()
+}
+
+/// A page of `rows`, which are one more than fit when there is another.
+pub(crate) fn page(page: &PageQuery, mut rows: Vec<Person>) -> Answer<Page<PersonCard>> {
+    let limit = usize::from(page.limit());
+    let more = rows.len() > limit;
+    rows.truncate(limit);
+    let next = rows
+        .last()
+        .filter(|_| more)
+        .map(|row| Cursor::encode(&row.id))
+        .transpose()?;
+    let items = rows.into_iter().map(|row| PersonCard {
+        user: row.user,
+        username: row.username,
+        artist_name: row.artist_name,
+        since: row.since,
+    });
+    Ok(Page {
+        items: items.collect(),
+        next,
+    })
+}
