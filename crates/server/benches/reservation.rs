@@ -141,7 +141,7 @@ impl Served {
         let order = NewGeneration {
             style: STYLE.try_into()?,
             tags: ["sea", "night sky"]
-                .map(|tag| Tag::parse(tag))
+                .map(Tag::parse)
                 .into_iter()
                 .collect::<Result<_, _>>()?,
             aspect_ratio: AspectRatio::Square,
