@@ -413,6 +413,22 @@ mod tests {
     }
 
     #[test]
+    fn a_provider_has_a_name_of_its_own_and_an_encrypted_address() {
+        let with = |change: fn(&mut SignInConfig)| {
+            let mut config = hosted();
+            change(&mut config.sign_in);
+            matches!(config.check(), Err(ConfigError::Wrong { setting, .. }) if setting.starts_with("sign_in."))
+        };
+        assert!(with(|sign_in| sign_in.provider = "platform".to_owned()));
+        assert!(with(|sign_in| sign_in.provider = "A b".to_owned()));
+        assert!(with(
+            |sign_in| sign_in.issuer = "http://id.example/".parse().expect("an address")
+        ));
+        assert!(with(|sign_in| sign_in.client_secret = Some("x".to_owned().into())));
+        assert!(!with(|sign_in| sign_in.client_id = Some("x".to_owned())));
+    }
+
+    #[test]
     fn a_hosted_server_needs_its_database_key_and_address() {
         assert!(hosted().check().is_ok());
         assert_eq!(hosted().public_url(), "https://atelier.example");

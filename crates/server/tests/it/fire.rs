@@ -178,6 +178,16 @@ fn seed() -> u64 {
 /// Settles what is still open, as the clock would in time.
 async fn come_to_rest(house: &House, toss: &Toss) {
     toss.behaves();
+    // Connections from before the last kill break when they are used, and are replaced.
+    let deadline = Instant::now() + Duration::from_secs(30);
+    loop {
+        let all = (0..8).map(|_| sqlx::query("SELECT pg_sleep(0.1)").execute(house.pool()));
+        let answers = futures_util::future::join_all(all).await;
+        if answers.iter().all(Result::is_ok) {
+            break;
+        }
+        assert!(Instant::now() < deadline, "the database does not come back");
+    }
     for _ in 0..3 {
         for statement in [
             "UPDATE purchases SET ask_at = now() - interval '1 s' WHERE status IN ('pending', 'authorized')",
@@ -198,7 +208,7 @@ async fn come_to_rest(house: &House, toss: &Toss) {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn money_under_fire() {
     let seed = seed();
-    println!("ATELIER_FIRE_SEED={seed}");
+    eprintln!("ATELIER_FIRE_SEED={seed}");
     // Written to the disk before it is answered, as where people's money is.
     let cluster = tokio::task::spawn_blocking(|| fresh_cluster(&["fsync=on", "synchronous_commit=on"]));
     let cluster = Arc::new(cluster.await.expect("no panic"));
@@ -251,7 +261,7 @@ async fn money_under_fire() {
     let took = begun.elapsed().as_secs();
     come_to_rest(&house, &field.toss).await;
     let kinds = claims::kinds(&said);
-    println!(
+    eprintln!(
         "{done} operations in {took} s; the server was killed {servers} times, Postgres {databases} times; {kinds}"
     );
 

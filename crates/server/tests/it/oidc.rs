@@ -180,3 +180,17 @@ async fn a_code_of_the_provider_runs_out() {
     tokio::time::sleep(Duration::from_millis(2500)).await;
     assert_eq!(sign_in.told(&back).await["error"], "sign_in_failed");
 }
+
+#[tokio::test]
+async fn a_provider_that_is_away_signs_nobody_in() {
+    let (house, provider) = house(60).await;
+    drop(provider);
+    let mut sign_in = SignIn::new(&house);
+    let start = sign_in.start("http://127.0.0.1:4711/back");
+    let seen = sign_in.browser().get(&start).await;
+    assert!(
+        seen.status == 422 && seen.body.contains("sign_in_failed"),
+        "{}",
+        seen.body
+    );
+}

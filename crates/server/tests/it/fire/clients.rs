@@ -129,7 +129,7 @@ impl Client {
             }
             if let Some(reply) = answer(request).await {
                 if reply.status == 500 {
-                    println!("{method} {path}: {}", reply.body);
+                    eprintln!("{method} {path}: {}", reply.body);
                     self.field.defects.fetch_add(1, Ordering::Relaxed);
                 }
                 // Once in a while the answer comes, and gets lost here: the same is asked again.
