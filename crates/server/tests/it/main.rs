@@ -6,6 +6,7 @@ mod cancellations;
 mod catalogue;
 mod clusters;
 mod crowds;
+mod docs;
 mod earnings;
 mod fire;
 mod generations;
