@@ -209,7 +209,8 @@ pub fn router(app: App) -> Router {
         .layer(CatchPanicLayer::custom(requests::after_panic))
         .layer(from_fn_with_state(app.clone(), limits::admit))
         .layer(from_fn_with_state(app.clone(), limits::in_time))
-        .layer(DefaultBodyLimit::max(app.config.limits.body_bytes_max));
+        .layer(DefaultBodyLimit::max(app.config.limits.body_bytes_max))
+        .layer(from_fn_with_state(app.clone(), requests::objects_only));
     let router = if app.config.is_hosted() {
         router
     } else {

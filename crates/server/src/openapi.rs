@@ -19,9 +19,7 @@ pub(crate) fn complete(mut document: OpenApi) -> OpenApi {
     let components = document.components.get_or_insert_with(Components::new);
     let bearer = SecurityScheme::Http(Http::new(HttpAuthScheme::Bearer));
     components.security_schemes.insert(BEARER.to_owned(), bearer.into());
-    components
-        .schemas
-        .insert(REFUSAL.to_owned(), RefusalBody::schema().into());
+    components.schemas.insert(REFUSAL.to_owned(), RefusalBody::schema());
     document.security = Some(vec![SecurityRequirement::new(BEARER, Vec::<String>::new())]);
     for path in document.paths.paths.values_mut() {
         for operation in operations(path) {

@@ -3,8 +3,8 @@
 use atelier_contract::Refusal;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use serde::de::DeserializeOwned;
-use serde::{Deserialize, Serialize};
+use serde::de::{DeserializeOwned, Error as _};
+use serde::{Deserialize, Deserializer, Serialize};
 use utoipa::IntoParams;
 
 use crate::refused::Answer;
@@ -22,6 +22,7 @@ pub struct PageQuery {
     pub after: Option<String>,
     /// How many at most: 1 to 100, 30 when absent.
     #[param(minimum = 1, maximum = 100)]
+    #[serde(default, deserialize_with = "limit")]
     pub limit: Option<u16>,
 }
 
@@ -29,8 +30,34 @@ impl PageQuery {
     /// Rows of the page.
     #[must_use]
     pub fn limit(&self) -> u16 {
-        self.limit.unwrap_or(LIMIT).clamp(1, LIMIT_MAX)
+        self.limit.unwrap_or(LIMIT)
     }
+}
+
+fn limit<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<u16>, D::Error> {
+    let limit = u16::deserialize(deserializer)?;
+    if (1..=LIMIT_MAX).contains(&limit) {
+        return Ok(Some(limit));
+    }
+    Err(D::Error::custom(format!("limit: {limit} is not from 1 to {LIMIT_MAX}")))
+}
+
+/// Refuses a text that is longer than the description of the parameter says.
+///
+/// # Errors
+/// [`Refusal::NumberOutOfRange`].
+pub fn at_most(name: &str, text: Option<&str>, chars_max: usize) -> Answer<()> {
+    let chars = text.map_or(0, |text| text.chars().count());
+    if chars <= chars_max {
+        return Ok(());
+    }
+    Err(Refusal::NumberOutOfRange {
+        name: format!("{name}, characters"),
+        value: chars.to_string(),
+        min: 0.to_string(),
+        max: chars_max.to_string(),
+    }
+    .into())
 }
 
 /// Where a page ended, as a word.

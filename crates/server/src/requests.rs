@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use atelier_contract::Refusal;
 use axum::body::{Body, to_bytes};
-use axum::extract::{MatchedPath, Request};
+use axum::extract::{MatchedPath, Request, State};
 use axum::http::header::{self, HeaderName};
 use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use axum::middleware::Next;
@@ -14,6 +14,7 @@ use metrics::{counter, gauge, histogram};
 use tracing::Instrument as _;
 use uuid::Uuid;
 
+use crate::app::App;
 use crate::metrics::{REQUEST_SECONDS, REQUESTS, REQUESTS_NOW};
 use crate::refused::Refused;
 
@@ -94,6 +95,26 @@ pub(crate) async fn one_form(request: Request, next: Next) -> Response {
         answer.headers_mut().insert(header::ALLOW, allow.clone());
     }
     answer
+}
+
+/// JSON is an object everywhere. Said here, because what reads it takes the fields of an object from an array as well, in their order.
+pub(crate) async fn objects_only(State(app): State<App>, request: Request, next: Next) -> Response {
+    let json = request
+        .headers()
+        .get(header::CONTENT_TYPE)
+        .is_some_and(|kind| kind.as_bytes().starts_with(b"application/json"));
+    if !json {
+        return next.run(request).await;
+    }
+    let (parts, body) = request.into_parts();
+    let Ok(bytes) = to_bytes(body, app.config.limits.body_bytes_max).await else {
+        return Refused::from(Refusal::BodyTooLarge {}).into_response();
+    };
+    if bytes.trim_ascii_start().first().is_some_and(|first| *first != b'{') {
+        let reason = "the body is a JSON object".to_owned();
+        return Refused::from(Refusal::RequestInvalid { reason }).into_response();
+    }
+    next.run(Request::from_parts(parts, Body::from(bytes))).await
 }
 
 /// A defect that ended a handler ends that one answer only.

@@ -149,8 +149,8 @@ impl Entry {
     }
 }
 
-/// Says whenever there is more, and nothing else: the id of an event is the cursor up to which there is. It ends with the access token;
-/// who comes again says in `Last-Event-ID` where they were.
+/// Says whenever there is more, and nothing else: the id of an event is the cursor up to which there is. It ends after as long
+/// as an access token is good; who comes again says in `Last-Event-ID` where they were.
 #[utoipa::path(get, path = "/feed/events", tag = "feed",
     params(("Last-Event-ID" = Option<String>, Header, description = "A cursor; from now on when absent.")),
     responses((status = 200, content_type = "text/event-stream", body = String)))]

@@ -152,7 +152,8 @@ async fn apply(
 ) -> Answer<MutationResult> {
     let mutation: Mutation = match serde_json::from_value(Value::Object(mutation.mutation)) {
         Ok(mutation) => mutation,
-        Err(error) => return Ok(rejected(&invalid(&error.to_string()))),
+        // What is quoted may hold what JSONB does not take.
+        Err(error) => return Ok(rejected(&invalid(&error.to_string().replace('\0', "\u{fffd}")))),
     };
     let mut part = tx.begin().await?;
     let mut of_this = Changes::default();

@@ -238,7 +238,12 @@ async fn list(
 
 /// A word of the payment provider. Anybody may send one, so it is kept as a reason to ask, and nothing else.
 #[utoipa::path(post, path = "/payments/webhook", tag = "purchases", security(()), request_body = Object, responses((status = 200)))]
-async fn hint(State(app): State<App>, headers: HeaderMap, Json(body): Json<Value>) -> Answer<StatusCode> {
+async fn hint(
+    State(app): State<App>,
+    headers: HeaderMap,
+    Json(body): Json<serde_json::Map<String, Value>>,
+) -> Answer<StatusCode> {
+    let body = Value::Object(body);
     let text = body.to_string();
     let named = headers
         .get("tosspayments-webhook-transmission-id")

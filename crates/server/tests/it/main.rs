@@ -21,6 +21,7 @@ mod oidc;
 mod operations;
 mod purchases;
 mod reconcile;
+mod schemathesis;
 mod sessions;
 mod shop;
 mod social;

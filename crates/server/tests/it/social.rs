@@ -146,7 +146,7 @@ async fn a_comment_has_one_level_of_replies_and_takes_them_with_it() {
     assert_eq!(listed.items.len(), 1);
     assert_eq!((listed.items[0].reply_count, listed.items[0].like_count), (1, 0));
     let replies: Page<CommentView> = artist.get(&format!("/comments/{}/replies", first.id)).await.is();
-    assert_eq!(replies.items, [reply.clone()]);
+    assert_eq!(replies.items, std::slice::from_ref(&reply));
     let gone = artist.delete(&format!("/comments/{}", first.id)).await;
     assert_eq!(gone.status, StatusCode::NO_CONTENT);
     assert_eq!(number(&house, "SELECT count(*) FROM comments").await, 0);

@@ -222,7 +222,7 @@ async fn mutations_are_applied_in_order_and_a_bad_one_holds_nobody_up() {
     let mutations = [
         json!({ "id": 1, "mutation": { "kind": "follow", "user": artist.user, "following": true } }),
         json!({ "id": 2, "mutation": { "kind": "like", "generation": 999_999, "liked": true } }),
-        json!({ "id": 3, "mutation": { "kind": "of_a_newer_studio" } }),
+        json!({ "id": 3, "mutation": { "kind": "of_a_newer\u{0}studio" } }),
         json!({ "id": 4, "mutation": { "kind": "follow", "user": artist.user, "following": false } }),
     ];
     let gap = user

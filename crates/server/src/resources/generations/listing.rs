@@ -42,10 +42,10 @@ pub(crate) struct PublicFilter {
     /// Tags separated by commas; generations that have all of them.
     tags: Option<String>,
     /// Made with this style.
-    #[param(value_type = Option<i64>)]
+    #[param(value_type = Option<i64>, minimum = 1)]
     style: Option<StyleId>,
     /// Made by this user.
-    #[param(value_type = Option<i64>)]
+    #[param(value_type = Option<i64>, minimum = 1)]
     user: Option<UserId>,
     /// What comes first.
     sort: Option<GenerationSort>,
@@ -55,7 +55,7 @@ pub(crate) struct PublicFilter {
 #[into_params(parameter_in = Query)]
 pub(crate) struct OwnFilter {
     /// Made with this style.
-    #[param(value_type = Option<i64>)]
+    #[param(value_type = Option<i64>, minimum = 1)]
     style: Option<StyleId>,
     /// In this status.
     #[param(inline)]

@@ -14,7 +14,7 @@ use utoipa::{IntoParams, ToSchema};
 use super::{StylePage, cards, today};
 use crate::app::App;
 use crate::caller::Caller;
-use crate::pages::{Cursor, PageQuery};
+use crate::pages::{Cursor, PageQuery, at_most};
 use crate::refused::Answer;
 use crate::resources::tags;
 
@@ -22,6 +22,8 @@ use crate::resources::tags;
 const CANDIDATES_MAX: i64 = 2_000;
 /// For each row of a page, when all but a few that are looked at are shown: so few that the database reads them in order.
 const CANDIDATES_PER_ROW: i64 = 4;
+/// Longest search.
+const WORDS_CHARS_MAX: usize = 200;
 /// Most words of a search.
 const WORDS_MAX: usize = 8;
 
@@ -42,7 +44,7 @@ pub(crate) struct StyleFilter {
     /// Tags separated by commas; styles that have all of them.
     tags: Option<String>,
     /// Styles of this artist.
-    #[param(value_type = Option<i64>)]
+    #[param(value_type = Option<i64>, minimum = 1)]
     artist: Option<UserId>,
     /// Words of name or description, or beginnings of them; styles that have all.
     #[param(max_length = 200)]
@@ -84,6 +86,7 @@ pub(crate) async fn list(
 ) -> Answer<Json<StylePage>> {
     let sort = filter.sort.unwrap_or_default();
     let wanted = parse_tags(filter.tags.as_deref().unwrap_or_default()).map_err(Refusal::from)?;
+    at_most("words", filter.words.as_deref(), WORDS_CHARS_MAX)?;
     let words = filter.words.as_deref().map(query_of).filter(|words| !words.is_empty());
     let after = page.after.as_deref().map(Cursor::decode::<After>).transpose()?;
     let Some(found) = tags::sought(&app.reads, &wanted).await? else {

@@ -93,6 +93,11 @@ impl Person {
         self.token.as_deref().expect("signed in")
     }
 
+    /// The token that they come with, if they are somebody.
+    pub(crate) fn token_if_any(&self) -> Option<&str> {
+        self.token.as_deref()
+    }
+
     /// Gives them tokens without a ledger entry; for tests of something else.
     pub(crate) async fn given(self, house: &House, tokens: i64) -> Self {
         sqlx::query("UPDATE users SET token_balance = token_balance + $2 WHERE id = $1")
