@@ -82,6 +82,11 @@ impl Studio {
         }
     }
 
+    /// The token that they come with.
+    pub(crate) fn token(&self) -> &str {
+        self.person.token()
+    }
+
     pub(crate) async fn send(&self, method: Method, path: &str, body: Option<&impl Serialize>) -> Reply {
         let key = format!("test-{}", KEYS.fetch_add(1, Ordering::Relaxed));
         self.send_as(&key, method, path, body).await

@@ -1,0 +1,109 @@
+//! Several processes on one database, one of them killed while requests are under way.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use futures_util::future::join_all;
+use serde_json::Value;
+
+use crate::harness::{House, Program};
+use crate::studio::Studio;
+
+const BUYERS: usize = 12;
+const PICTURES: usize = 20;
+const COST: i64 = 5;
+
+/// Sends a reservation to one process after the other until one answers, under one key, as a studio behind a balancer does.
+async fn reserve(
+    client: &reqwest::Client,
+    bases: &[String],
+    first: usize,
+    token: &str,
+    key: &str,
+    order: &Value,
+) -> i64 {
+    for base in bases.iter().cycle().skip(first).take(100) {
+        let request = client
+            .post(format!("{base}/generations"))
+            .bearer_auth(token)
+            .header("idempotency-key", key)
+            .json(order);
+        match request.send().await {
+            Ok(answer) if answer.status() == 201 => match answer.json::<Value>().await {
+                Ok(ticket) => return ticket["generation"].as_i64().expect("a generation"),
+                // It ended in the middle of its answer.
+                Err(_) => continue,
+            },
+            Ok(answer) => assert_eq!(answer.status(), 503, "{}", answer.text().await.unwrap_or_default()),
+            Err(_) => {}
+        }
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    panic!("nobody answers");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn one_of_three_processes_is_killed_and_nothing_is_lost_or_done_twice() {
+    let house = House::new().await;
+    let artist = Studio::new(&house, "ines", "artist", 0).await;
+    let style = artist.style("Harbour ink", &["ink"], COST).await;
+    let mut buyers = Vec::new();
+    for i in 0..BUYERS {
+        buyers.push(Studio::new(&house, &format!("buyer{i}"), "user", 1_000).await);
+    }
+    let config = &house.app.config;
+    let url = config.database_url.as_ref().expect("it has one").expose();
+    let mut programs: Vec<_> = (0..3)
+        .map(|_| Program::start(&config.data_folder, Some(url), &[]))
+        .collect();
+    let bases: Vec<_> = programs.iter().map(|program| program.base.clone()).collect();
+    let order = serde_json::to_value(Studio::order(style, COST, &["sea"])).expect("plain data");
+    let client = reqwest::Client::new();
+    let ask = |first: usize| {
+        let (client, bases, order) = (&client, &bases, &order);
+        join_all(buyers.iter().enumerate().map(move |(i, buyer)| async move {
+            let mut made = Vec::new();
+            for n in 0..PICTURES {
+                made.push(
+                    reserve(
+                        client,
+                        bases,
+                        first + i + n,
+                        buyer.token(),
+                        &format!("picture-{n}"),
+                        order,
+                    )
+                    .await,
+                );
+            }
+            made
+        }))
+    };
+    let killing = async {
+        tokio::time::sleep(Duration::from_millis(300)).await;
+        programs.remove(0).kill();
+    };
+    let (answered, ()) = tokio::join!(ask(0), killing);
+    let distinct: BTreeSet<_> = answered.iter().flatten().copied().collect();
+    assert_eq!(distinct.len(), BUYERS * PICTURES);
+    let kept: Vec<i64> = sqlx::query_scalar("SELECT id FROM generations ORDER BY id")
+        .fetch_all(house.pool())
+        .await
+        .expect("the database answers");
+    assert_eq!(
+        kept,
+        distinct.into_iter().collect::<Vec<_>>(),
+        "what was answered is there, and nothing else"
+    );
+    for buyer in &buyers {
+        assert_eq!(
+            buyer.balance(&house).await,
+            1_000 - COST * i64::try_from(PICTURES).expect("few")
+        );
+    }
+    assert_eq!(
+        ask(1).await,
+        answered,
+        "whoever asks again gets the same from whichever is left"
+    );
+}
