@@ -61,6 +61,7 @@ pub use tags::{TAG_CHARS_MAX, Tag, TagError, parse_tags, split_tags};
 pub use transactions::{BalanceView, TransactionView};
 pub use uploads::{NewUpload, Upload, UploadPurpose, UploadStatus};
 pub use users::{
-    ARTIST_NAME_CHARS_MAX, Account, AccountChange, ArtistAccount, ArtistProfile, BIO_CHARS_MAX, USERNAME_CHARS_MAX, UserView,
+    ARTIST_NAME_CHARS_MAX, Account, AccountChange, ArtistAccount, ArtistProfile, BIO_CHARS_MAX, USERNAME_CHARS_MAX,
+    UserView,
 };
 pub use words::Language;

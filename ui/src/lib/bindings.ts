@@ -946,16 +946,6 @@ export type Refusal =
 { code: "sign_in_failed"; details: {
 	reason: string,
 } } | 
-/**  An operator took the account out of use. */
-{ code: "account_suspended"; details: Record<string, never> } | 
-/**  Somebody else has this name. */
-{ code: "username_taken"; details: {
-	username: string,
-} } | 
-/**  Who came could not be signed in. */
-{ code: "sign_in_failed"; details: {
-	reason: string,
-} } | 
 /**  The balance is lower than the price. */
 { code: "not_enough_tokens"; details: {
 	balance: number,
