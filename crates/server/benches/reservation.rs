@@ -58,11 +58,11 @@ fn main() -> anyhow::Result<ExitCode> {
 }
 
 async fn measure(cluster: &Cluster, folder: &Path) -> anyhow::Result<f64> {
-    let app = connect(cluster, folder, 1).await?;
+    let app = connect(cluster, folder, Some(1)).await?;
     app.migrate().await?;
     fill(&app).await?;
     let script = script(&captured(&app, cluster).await?)?;
-    let served = Served::start(connect(cluster, folder, 32).await?).await?;
+    let served = Served::start(connect(cluster, folder, None).await?).await?;
     let mut out = std::io::stdout().lock();
     writeln!(
         out,
@@ -90,14 +90,14 @@ async fn measure(cluster: &Cluster, folder: &Path) -> anyhow::Result<f64> {
     Ok(worst)
 }
 
-async fn connect(cluster: &Cluster, folder: &Path, connections: u32) -> anyhow::Result<App> {
+async fn connect(cluster: &Cluster, folder: &Path, connections: Option<u32>) -> anyhow::Result<App> {
     let mut config = Config {
         listen: "127.0.0.1:0".parse()?,
         data_folder: folder.join("data"),
         database_url: Some(cluster.url(DATABASE).into()),
-        connections_max: connections,
         ..Config::default()
     };
+    config.connections_max = connections.unwrap_or(config.connections_max);
     config.limits.per_address_min = 0;
     config.limits.per_user_min = 0;
     App::connect(config).await
@@ -197,7 +197,7 @@ impl Served {
             device: Some(SealKey::new([9; 32])),
             expires_at: Utc::now() + TimeDelta::hours(1),
         };
-        Ok(claims.sign(&self.app.signer))
+        Ok(claims.sign(&self.app.signer)?)
     }
 
     /// Gives the mean time of a reservation, and how long the slowest of a hundred takes, in ms.

@@ -4,9 +4,8 @@ use atelier_contract::{Refusal, Role, SealKey, SessionId, UserId};
 use axum::extract::FromRequestParts;
 use axum::http::header::AUTHORIZATION;
 use axum::http::request::Parts;
-use base64::Engine as _;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use chrono::{DateTime, Utc};
+use jsonwebtoken::{Algorithm, Header, Validation};
 use serde::{Deserialize, Serialize};
 
 use crate::app::App;
@@ -16,40 +15,37 @@ use crate::signer::Signer;
 /// The key of a device: X25519, so that things can be sealed to it.
 pub type DeviceKey = SealKey;
 
-/// What an access token says.
+/// What an access token says: a JSON Web Token (RFC 7519), signed with HMAC and SHA-256 since only servers read it.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct AccessClaims {
     /// Who.
+    #[serde(rename = "sub")]
     pub user: UserId,
     /// In which session.
+    #[serde(rename = "sid")]
     pub session: SessionId,
     /// On which device.
+    #[serde(rename = "device", skip_serializing_if = "Option::is_none")]
     pub device: Option<DeviceKey>,
     /// Until when.
+    #[serde(rename = "exp", with = "chrono::serde::ts_seconds")]
     pub expires_at: DateTime<Utc>,
 }
 
-const LABEL: &[u8] = b"atelier access\0";
-
 impl AccessClaims {
     /// As a bearer token.
-    #[must_use]
-    pub fn sign(&self, signer: &Signer) -> String {
-        let json = serde_json::to_vec(self).unwrap_or_default();
-        let signature = signer.sign(&[LABEL, &json].concat());
-        format!("{}.{}", URL_SAFE_NO_PAD.encode(json), URL_SAFE_NO_PAD.encode(signature))
+    ///
+    /// # Errors
+    /// When the claims cannot be written as JSON.
+    pub fn sign(&self, signer: &Signer) -> Result<String, jsonwebtoken::errors::Error> {
+        jsonwebtoken::encode(&Header::new(Algorithm::HS256), self, &signer.access.0)
     }
 
-    fn read(token: &str, signer: &Signer, now: DateTime<Utc>) -> Option<Self> {
-        let (json, signature) = token.split_once('.')?;
-        let json = URL_SAFE_NO_PAD.decode(json).ok()?;
-        let signature = URL_SAFE_NO_PAD.decode(signature).ok()?;
-        if !signer.signed(&[LABEL, &json].concat(), &signature) {
-            return None;
-        }
-        serde_json::from_slice(&json)
-            .ok()
-            .filter(|claims: &Self| now < claims.expires_at)
+    fn read(token: &str, signer: &Signer) -> Option<Self> {
+        let mut validation = Validation::new(Algorithm::HS256);
+        validation.leeway = 0;
+        let token = jsonwebtoken::decode(token, &signer.access.1, &validation).ok()?;
+        Some(token.claims)
     }
 }
 
@@ -84,7 +80,7 @@ impl FromRequestParts<App> for Caller {
             .and_then(|value| value.to_str().ok())
             .and_then(|value| value.strip_prefix("Bearer "));
         let claims = token
-            .and_then(|token| AccessClaims::read(token, &app.signer, Utc::now()))
+            .and_then(|token| AccessClaims::read(token, &app.signer))
             .ok_or(Refusal::NotSignedIn {})?;
         let user = sqlx::query!(
             r#"SELECT role, is_active,

@@ -38,7 +38,8 @@ pub struct Config {
     pub database_url: Option<Secret>,
     /// A read replica for public lists; the database itself when absent.
     pub reads_url: Option<Secret>,
-    /// Connections to each database.
+    /// Connections to each database; four for each core of this machine when absent, and eight at least. More wait for each other inside
+    /// Postgres, where waiting is dearer.
     pub connections_max: u32,
     /// Longest statement. Not set through PgBouncer, where it belongs to the database's user.
     pub statement_ms_max: u32,
@@ -183,6 +184,11 @@ pub enum ConfigError {
 /// Providers of users that no OpenID provider signs in.
 const RESERVED: [&str; 2] = ["platform", "development"];
 
+fn connections() -> u32 {
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    u32::try_from(cores * 4).map_or(8, |connections| connections.max(8))
+}
+
 impl Default for Config {
     fn default() -> Self {
         Self {
@@ -193,7 +199,7 @@ impl Default for Config {
             data_folder: PathBuf::from(".data/server"),
             database_url: None,
             reads_url: None,
-            connections_max: 16,
+            connections_max: connections(),
             statement_ms_max: 10_000,
             pgbouncer: false,
             objects: ObjectsConfig::default(),

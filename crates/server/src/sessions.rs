@@ -89,7 +89,7 @@ pub(crate) async fn open(tx: &mut PgTransaction<'_>, signer: &Signer, opening: O
     )
     .fetch_one(&mut **tx)
     .await?;
-    Ok(tokens(signer, session, opening.user, opening.device, refresh_token))
+    tokens(signer, session, opening.user, opening.device, refresh_token)
 }
 
 fn tokens(
@@ -98,20 +98,22 @@ fn tokens(
     user: UserId,
     device: Option<SealKey>,
     refresh_token: String,
-) -> SessionTokens {
+) -> Answer<SessionTokens> {
     let claims = AccessClaims {
         user,
         session,
         device,
         expires_at: Utc::now() + ACCESS_VALID,
     };
-    SessionTokens {
+    Ok(SessionTokens {
         session,
         user,
-        access_token: claims.sign(signer),
+        access_token: claims
+            .sign(signer)
+            .map_err(|error| sqlx::Error::Encode(Box::new(error)))?,
         access_expires_at: claims.expires_at,
         refresh_token,
-    }
+    })
 }
 
 struct Held {
@@ -165,7 +167,7 @@ pub(crate) async fn refresh(app: &App, token: &str) -> Answer<SessionTokens> {
         .device
         .and_then(|key| <[u8; 32]>::try_from(key).ok())
         .map(SealKey::new);
-    Ok(tokens(&app.signer, held.id, held.user_id, device, next))
+    tokens(&app.signer, held.id, held.user_id, device, next)
 }
 
 async fn lock(tx: &mut PgTransaction<'_>, hash: &[u8]) -> sqlx::Result<Option<Held>> {

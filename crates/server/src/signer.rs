@@ -1,10 +1,15 @@
-//! The server's Ed25519 key: signs tickets, receipts, vouchers and access tokens.
+//! The server's secret: an Ed25519 key for tickets, receipts and vouchers, which studios check, and one derived from it for access tokens,
+//! which only servers check.
 
 use ed25519_dalek::{Signer as _, SigningKey, VerifyingKey};
+use jsonwebtoken::{DecodingKey, EncodingKey};
+use sha2::{Digest as _, Sha256};
 
 /// Signs, and knows what it signed. Its `Debug` shows the public half only.
 pub struct Signer {
     key: SigningKey,
+    /// Of access tokens.
+    pub(crate) access: (EncodingKey, DecodingKey),
 }
 
 impl std::fmt::Debug for Signer {
@@ -17,8 +22,13 @@ impl Signer {
     /// From 32 secret bytes.
     #[must_use]
     pub fn new(secret: &[u8; 32]) -> Self {
+        let access = Sha256::new()
+            .chain_update(b"atelier access\0")
+            .chain_update(secret)
+            .finalize();
         Self {
             key: SigningKey::from_bytes(secret),
+            access: (EncodingKey::from_secret(&access), DecodingKey::from_secret(&access)),
         }
     }
 

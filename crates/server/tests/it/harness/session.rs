@@ -20,5 +20,5 @@ pub(super) async fn token(house: &House, user: UserId, device: Option<SealKey>) 
         device,
         expires_at: Utc::now() + Duration::hours(1),
     };
-    claims.sign(&house.app.signer)
+    claims.sign(&house.app.signer).unwrap()
 }
