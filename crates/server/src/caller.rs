@@ -60,6 +60,8 @@ pub struct Caller {
     pub session: SessionId,
     /// On which device.
     pub device: Option<DeviceKey>,
+    /// Until when the access token is good.
+    pub until: DateTime<Utc>,
 }
 
 /// Somebody, or nobody.
@@ -104,6 +106,7 @@ impl FromRequestParts<App> for Caller {
             is_artist: user.role == Role::Artist.as_str(),
             session: claims.session,
             device: claims.device,
+            until: claims.expires_at,
         })
     }
 }

@@ -204,12 +204,24 @@ async fn generations(tx: &mut PgTransaction<'_>, load: Load, first: i64, made: i
 }
 
 async fn finish(pool: &PgPool, generations: i64) -> anyhow::Result<()> {
+    let mut tx = begin(pool).await?;
     sqlx::query!(
         "SELECT setval(pg_get_serial_sequence('generations', 'id'), greatest(1, $1::bigint))",
         generations
     )
-    .fetch_one(pool)
+    .fetch_one(&mut *tx)
     .await?;
+    sqlx::query!(
+        r#"WITH counted AS (
+               INSERT INTO user_feed (user_id, seq) SELECT user_id, count(*) FROM generations GROUP BY user_id
+           )
+           INSERT INTO feed_entries (user_id, seq, kind, target_id)
+           SELECT user_id, row_number() OVER (PARTITION BY user_id ORDER BY id), 'generation', id
+             FROM generations"#,
+    )
+    .execute(&mut *tx)
+    .await?;
+    tx.commit().await?;
     // Statistics, and the map of pages that everybody sees, which index-only scans need.
     for table in [
         "VACUUM ANALYZE users",
@@ -222,6 +234,8 @@ async fn finish(pool: &PgPool, generations: i64) -> anyhow::Result<()> {
         "VACUUM ANALYZE generation_tags",
         "VACUUM ANALYZE publications",
         "VACUUM ANALYZE publication_tags",
+        "VACUUM ANALYZE user_feed",
+        "VACUUM ANALYZE feed_entries",
     ] {
         sqlx::query(table).execute(pool).await?;
     }

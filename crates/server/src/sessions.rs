@@ -17,7 +17,7 @@ use crate::refused::Answer;
 use crate::signer::Signer;
 
 /// How long an access token is good.
-pub const ACCESS_VALID: Duration = Duration::minutes(10);
+const ACCESS_VALID: Duration = Duration::minutes(10);
 /// How long the predecessor of the newest refresh token gets that one again: its answer may have been lost.
 pub const GRACE: Duration = Duration::seconds(30);
 /// After so long without a refresh a session is over.

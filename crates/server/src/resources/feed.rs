@@ -1,13 +1,15 @@
 //! What of the caller's changed: pages by cursor, which are the truth, and a stream that only says that there is more.
 
+use std::collections::HashMap;
 use std::convert::Infallible;
 use std::time::Duration;
 
-use atelier_contract::{FeedItem, FeedPage, GenerationId, StyleId, UserId};
+use atelier_contract::{FeedItem, FeedPage, GenerationId, UserId};
 use axum::Json;
 use axum::extract::{Query, State};
 use axum::http::HeaderMap;
 use axum::response::sse::{Event, KeepAlive, Sse};
+use chrono::Utc;
 use futures_util::stream::{self, Stream};
 use serde::{Deserialize, Serialize};
 use utoipa_axum::router::OpenApiRouter;
@@ -19,7 +21,6 @@ use crate::caller::Caller;
 use crate::pages::{Cursor, PageQuery};
 use crate::refused::Answer;
 use crate::resources::styles::column;
-use crate::sessions::ACCESS_VALID;
 
 /// How often a stream that has nothing to say shows that it lives.
 const ALIVE_EVERY: Duration = Duration::from_secs(15);
@@ -82,12 +83,8 @@ async fn pull(State(app): State<App>, caller: Caller, Query(page): Query<PageQue
         history: end.history,
         seq: entries.last().map_or(seen, |entry| entry.seq),
     })?;
-    let mut items = Vec::with_capacity(entries.len());
-    for entry in &entries {
-        items.extend(entry.item(&app, caller.user).await?);
-    }
     Ok(Json(FeedPage {
-        items,
+        items: items(&app, caller.user, &entries).await?,
         cursor,
         more,
         restarted,
@@ -100,57 +97,90 @@ struct Entry {
     target: i64,
 }
 
-impl Entry {
-    /// The thing as it is now. A kind that a newer server wrote is passed over.
-    async fn item(&self, app: &App, user: UserId) -> Answer<Option<FeedItem>> {
-        let (pool, target) = (&app.pool, self.target);
-        Ok(Some(match self.kind.as_str() {
+/// The things that entries name, as they are now. A kind that a newer server wrote is passed over.
+async fn items(app: &App, user: UserId, entries: &[Entry]) -> Answer<Vec<FeedItem>> {
+    let pool = &app.pool;
+    let of_own = async |ids: &[i64]| {
+        let ids: Vec<GenerationId> = ids.iter().map(|id| column((*id).try_into())).collect::<Answer<_>>()?;
+        generations::views(pool, &ids, Some(user)).await
+    };
+    let mut generations = of_kind(entries, "generation", of_own, |view| view.id.get()).await?;
+    let find = async |ids: &[i64]| styles::views(pool, ids, Some(user)).await;
+    let mut styles = of_kind(entries, "style", find, |view| view.card.id.get()).await?;
+    let find = async |ids: &[i64]| notifications::views(pool, user, ids).await;
+    let mut notifications = of_kind(entries, "notification", find, |view| view.id.get()).await?;
+    let find = async |ids: &[i64]| purchases::views(app, user, ids).await;
+    let mut purchases = of_kind(entries, "purchase", find, |view| view.id.get()).await?;
+    let find = async |ids: &[i64]| withdrawals::views(pool, user, ids).await;
+    let mut withdrawals = of_kind(entries, "withdrawal", find, |view| view.id.get()).await?;
+    let find = async |ids: &[i64]| follows::views(pool, user, ids).await;
+    let mut follows = of_kind(entries, "follow", find, |view| view.user.get()).await?;
+    let find = async |ids: &[i64]| likes::views(pool, user, ids).await;
+    let mut likes = of_kind(entries, "like", find, |view| view.generation.get()).await?;
+    let find = async |ids: &[i64]| comments::views(pool, ids, Some(user)).await;
+    let mut comments = of_kind(entries, "comment", find, |view| view.id.get()).await?;
+    let mut items = Vec::with_capacity(entries.len());
+    for Entry { kind, target, .. } in entries {
+        items.push(match kind.as_str() {
             "profile" => FeedItem::Profile {},
             "balance" => FeedItem::Balance {
                 state: transactions::balance_of(app, user).await?,
             },
-            "generation" => {
-                let id = column(GenerationId::try_from(target))?;
-                let state = generations::views(pool, &[id], Some(user)).await?.pop().map(Box::new);
-                FeedItem::Generation { id, state }
-            }
-            "style" => {
-                let id = column(StyleId::try_from(target))?;
-                let state = styles::find(pool, id, Some(user)).await?.map(Box::new);
-                FeedItem::Style { id, state }
-            }
-            "notification" => FeedItem::Notification {
-                id: column(target.try_into())?,
-                state: notifications::views(pool, user, &[target]).await?.pop(),
+            "generation" => FeedItem::Generation {
+                id: column((*target).try_into())?,
+                state: generations.remove(target).map(Box::new),
             },
-            "purchase" => {
-                let id = column(target.try_into())?;
-                let state = purchases::find(app, user, id).await?;
-                FeedItem::Purchase { id, state }
-            }
+            "style" => FeedItem::Style {
+                id: column((*target).try_into())?,
+                state: styles.remove(target).map(Box::new),
+            },
+            "notification" => FeedItem::Notification {
+                id: column((*target).try_into())?,
+                state: notifications.remove(target),
+            },
+            "purchase" => FeedItem::Purchase {
+                id: column((*target).try_into())?,
+                state: purchases.remove(target),
+            },
             "withdrawal" => FeedItem::Withdrawal {
-                id: column(target.try_into())?,
-                state: withdrawals::find(pool, user, target).await?,
+                id: column((*target).try_into())?,
+                state: withdrawals.remove(target),
             },
             "follow" => FeedItem::Follow {
-                state: follows::view(app, user, column(target.try_into())?).await?,
+                state: follows.remove(target).ok_or(sqlx::Error::RowNotFound)?,
             },
-            "like" => {
-                let id = column(target.try_into())?;
-                let state = likes::view(app, user, id).await?;
-                FeedItem::Like { id, state }
-            }
+            "like" => FeedItem::Like {
+                id: column((*target).try_into())?,
+                state: likes.remove(target),
+            },
             "comment" => FeedItem::Comment {
-                id: column(target.try_into())?,
-                state: comments::views(pool, &[target], Some(user)).await?.pop(),
+                id: column((*target).try_into())?,
+                state: comments.remove(target),
             },
-            _ => return Ok(None),
-        }))
+            _ => continue,
+        });
     }
+    Ok(items)
 }
 
-/// Says whenever there is more, and nothing else: the id of an event is the cursor up to which there is. It ends after as long
-/// as an access token is good; who comes again says in `Last-Event-ID` where they were.
+/// Those of one kind by their numbers, asked for at once.
+async fn of_kind<V>(
+    entries: &[Entry],
+    kind: &str,
+    find: impl AsyncFnOnce(&[i64]) -> Answer<Vec<V>>,
+    number: impl Fn(&V) -> i64,
+) -> Answer<HashMap<i64, V>> {
+    let of_kind = entries.iter().filter(|entry| entry.kind == kind);
+    let targets: Vec<i64> = of_kind.map(|entry| entry.target).collect();
+    if targets.is_empty() {
+        return Ok(HashMap::new());
+    }
+    let views = find(&targets).await?;
+    Ok(views.into_iter().map(|view| (number(&view), view)).collect())
+}
+
+/// Says whenever there is more, and nothing else: the id of an event is the cursor up to which there is. It ends with the access
+/// token; who comes again says in `Last-Event-ID` where they were.
 #[utoipa::path(get, path = "/feed/events", tag = "feed",
     params(("Last-Event-ID" = Option<String>, Header, description = "A cursor; from now on when absent.")),
     responses((status = 200, content_type = "text/event-stream", body = String)))]
@@ -169,7 +199,7 @@ async fn events(
         None => end.seq,
     };
     let receiver = app.hub.watch(caller.user, end.seq);
-    let until = tokio::time::Instant::now() + ACCESS_VALID.to_std().unwrap_or_default();
+    let until = tokio::time::Instant::now() + (caller.until - Utc::now()).to_std().unwrap_or_default();
     let state = (receiver, told, end, app.stopping.clone());
     let stream = stream::unfold(state, move |(mut receiver, told, mut end, stopping)| async move {
         let next = async {

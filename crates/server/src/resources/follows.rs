@@ -3,7 +3,7 @@
 use atelier_contract::{FollowView, NotificationType, Page, PersonCard, Refusal, TargetType, UserId};
 use axum::Json;
 use axum::extract::{Path, Query, State};
-use sqlx::PgTransaction;
+use sqlx::{PgPool, PgTransaction};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
@@ -26,7 +26,9 @@ pub(crate) fn router() -> OpenApiRouter<App> {
 #[utoipa::path(get, path = "/users/{id}/follow", tag = "follows", params(("id" = UserId, Path)),
     responses((status = 200, body = FollowView)))]
 async fn show(State(app): State<App>, caller: Caller, Path(user): Path<UserId>) -> Answer<Json<FollowView>> {
-    Ok(Json(view(&app, caller.user, user).await?))
+    let view = views(&app.pool, caller.user, &[user.get()]).await?.pop();
+    view.map(Json)
+        .ok_or_else(|| Refusal::UserUnknown { user: user.get() }.into())
 }
 
 /// Follows somebody. Nothing happens to who does already.
@@ -52,19 +54,24 @@ async fn change(app: &App, follower: UserId, user: UserId, following: bool) -> A
     Ok(Json(FollowView { user, following }))
 }
 
-/// Whether `follower` follows `user`.
+/// Whether `follower` follows each of `users` that there is, in that order.
 ///
 /// # Errors
 /// The database's.
-pub(crate) async fn view(app: &App, follower: UserId, user: UserId) -> Answer<FollowView> {
-    let following = sqlx::query_scalar!(
-        r#"SELECT EXISTS (SELECT FROM follows WHERE follower_id = $1 AND following_id = $2) AS "following!""#,
+pub(crate) async fn views(pool: &PgPool, follower: UserId, users: &[i64]) -> Answer<Vec<FollowView>> {
+    let views = sqlx::query_as!(
+        FollowView,
+        r#"SELECT users.id AS "user: UserId",
+                  EXISTS (SELECT FROM follows WHERE follower_id = $2 AND following_id = users.id) AS "following!"
+             FROM unnest($1::bigint[]) WITH ORDINALITY AS wanted(id, place)
+             JOIN users ON users.id = wanted.id
+         ORDER BY wanted.place"#,
+        users,
         follower.get(),
-        user.get(),
     )
-    .fetch_one(&app.pool)
+    .fetch_all(pool)
     .await?;
-    Ok(FollowView { user, following })
+    Ok(views)
 }
 
 /// Makes `follower` follow `user`, or no longer.

@@ -3,7 +3,7 @@
 use atelier_contract::{GenerationId, LikeView, NotificationType, Page, PersonCard, TargetType, UserId};
 use axum::Json;
 use axum::extract::{Path, Query, State};
-use sqlx::PgTransaction;
+use sqlx::{PgPool, PgTransaction};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
@@ -26,10 +26,7 @@ pub(crate) fn router() -> OpenApiRouter<App> {
 #[utoipa::path(get, path = "/generations/{id}/like", tag = "likes", params(("id" = GenerationId, Path)),
     responses((status = 200, body = LikeView)))]
 async fn show(State(app): State<App>, caller: Caller, Path(id): Path<GenerationId>) -> Answer<Json<LikeView>> {
-    view(&app, caller.user, id)
-        .await?
-        .map(Json)
-        .ok_or_else(|| generations::unknown(id))
+    view(&app, caller.user, id).await
 }
 
 /// Likes a generation. Nothing happens to who does already.
@@ -52,33 +49,40 @@ async fn change(app: &App, user: UserId, id: GenerationId, liked: bool) -> Answe
     set(&mut tx, user, id, liked, &mut changes).await?;
     changes.append(&mut tx).await?;
     tx.commit().await?;
-    view(app, user, id)
-        .await?
-        .map(Json)
-        .ok_or_else(|| generations::unknown(id))
+    view(app, user, id).await
 }
 
-/// Whether the user likes it; nothing when it is not for them to see.
+async fn view(app: &App, user: UserId, id: GenerationId) -> Answer<Json<LikeView>> {
+    let view = views(&app.pool, user, &[id.get()]).await?.pop();
+    view.map(Json).ok_or_else(|| generations::unknown(id))
+}
+
+/// Whether the user likes each of `ids` that is for them to see, in that order.
 ///
 /// # Errors
 /// The database's.
-pub(crate) async fn view(app: &App, user: UserId, id: GenerationId) -> Answer<Option<LikeView>> {
-    let row = sqlx::query!(
-        r#"SELECT generations.like_count,
+pub(crate) async fn views(pool: &PgPool, user: UserId, ids: &[i64]) -> Answer<Vec<LikeView>> {
+    let rows = sqlx::query!(
+        r#"SELECT generations.id AS "generation: GenerationId", generations.like_count,
                   EXISTS (SELECT FROM likes WHERE user_id = $2 AND generation_id = generations.id) AS "liked!"
-             FROM generations
+             FROM unnest($1::bigint[]) WITH ORDINALITY AS wanted(id, place)
+             JOIN generations ON generations.id = wanted.id
              JOIN users ON users.id = generations.user_id
-            WHERE generations.id = $1 AND (generations.user_id = $2 OR (generations.is_public AND users.is_active))"#,
-        id.get(),
+            WHERE generations.user_id = $2 OR (generations.is_public AND users.is_active)
+         ORDER BY wanted.place"#,
+        ids,
         user.get(),
     )
-    .fetch_optional(&app.pool)
+    .fetch_all(pool)
     .await?;
-    Ok(row.map(|row| LikeView {
-        generation: id,
-        liked: row.liked,
-        like_count: u32::try_from(row.like_count).unwrap_or(0),
-    }))
+    Ok(rows
+        .into_iter()
+        .map(|row| LikeView {
+            generation: row.generation,
+            liked: row.liked,
+            like_count: u32::try_from(row.like_count).unwrap_or(0),
+        })
+        .collect())
 }
 
 /// Makes `user` like a generation, or no longer.

@@ -242,29 +242,38 @@ pub(crate) async fn mark_until(
     Ok(())
 }
 
-/// Removes what was read and is older than [`READ_DAYS`]. What another replica removes just now is passed over.
+/// Removes what was read and is older than [`READ_DAYS`]. What another replica removes just now is passed over. Nobody is told: a copy of it is
+/// old by the same rule.
 ///
 /// # Errors
 /// The database's.
 pub(crate) async fn sweep(app: &App) -> sqlx::Result<u64> {
     let mut all = 0;
     loop {
-        let removed = sqlx::query!(
-            r#"DELETE FROM notifications
-                WHERE id IN (SELECT id
-                               FROM notifications
-                              WHERE is_read AND created_at < now() - make_interval(days => $1)
-                           ORDER BY created_at
-                              LIMIT $2
-                                FOR UPDATE SKIP LOCKED)"#,
+        let rows = sqlx::query_scalar!(
+            r#"WITH gone AS (
+                   DELETE FROM notifications
+                    WHERE id IN (SELECT id
+                                   FROM notifications
+                                  WHERE is_read AND created_at < now() - make_interval(days => $1)
+                               ORDER BY created_at
+                                  LIMIT $2
+                                    FOR UPDATE SKIP LOCKED)
+                RETURNING recipient_id, id
+               ), untold AS (
+                   DELETE FROM feed_entries
+                    USING gone
+                    WHERE user_id = recipient_id AND kind = 'notification' AND target_id = gone.id
+               )
+               SELECT count(*) AS "rows!" FROM gone"#,
             READ_DAYS,
             BATCH_ROWS,
         )
-        .execute(&app.pool)
+        .fetch_one(&app.pool)
         .await?;
-        all += removed.rows_affected();
-        if removed.rows_affected() < u64::try_from(BATCH_ROWS).unwrap_or(u64::MAX) {
-            return Ok(all);
+        all += rows;
+        if rows < BATCH_ROWS {
+            return Ok(all.unsigned_abs());
         }
     }
 }

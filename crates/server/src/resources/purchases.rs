@@ -170,29 +170,33 @@ fn view(app: &App, row: Row) -> Answer<PurchaseView> {
 #[utoipa::path(get, path = "/purchases/{id}", tag = "purchases", params(("id" = PurchaseId, Path)),
     responses((status = 200, body = PurchaseView)))]
 async fn show(State(app): State<App>, caller: Caller, Path(id): Path<PurchaseId>) -> Answer<Json<PurchaseView>> {
-    let found = find(&app, caller.user, id).await?;
-    found
+    views(&app, caller.user, &[id.get()])
+        .await?
+        .pop()
         .map(Json)
         .ok_or_else(|| Refusal::PurchaseUnknown { purchase: id.get() }.into())
 }
 
-/// A purchase of `buyer`'s; nothing when it is not theirs.
+/// Those of `ids` that are purchases of `buyer`'s, in that order.
 ///
 /// # Errors
 /// The database's.
-pub(crate) async fn find(app: &App, buyer: UserId, id: PurchaseId) -> Answer<Option<PurchaseView>> {
-    let row = sqlx::query_as!(
+pub(crate) async fn views(app: &App, buyer: UserId, ids: &[i64]) -> Answer<Vec<PurchaseView>> {
+    let rows = sqlx::query_as!(
         Row,
-        r#"SELECT id AS "id: PurchaseId", amount_tokens, total_price AS "total_price!", currency_code AS "currency_code!",
-                  status, provider_order_id, cancelled_tokens, receipt_url, created_at, approved_at
-             FROM purchases
-            WHERE id = $1 AND buyer_id = $2"#,
-        id.get(),
+        r#"SELECT purchases.id AS "id: PurchaseId", amount_tokens, total_price AS "total_price!",
+                  currency_code AS "currency_code!", status, provider_order_id, cancelled_tokens, receipt_url, created_at,
+                  approved_at
+             FROM unnest($1::bigint[]) WITH ORDINALITY AS wanted(id, place)
+             JOIN purchases ON purchases.id = wanted.id
+            WHERE buyer_id = $2
+         ORDER BY wanted.place"#,
+        ids,
         buyer.get(),
     )
-    .fetch_optional(&app.pool)
+    .fetch_all(&app.pool)
     .await?;
-    row.map(|row| view(app, row)).transpose()
+    rows.into_iter().map(|row| view(app, row)).collect()
 }
 
 /// Purchases of the caller's, newest first.

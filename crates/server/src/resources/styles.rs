@@ -300,23 +300,45 @@ fn name_taken(name: &str) -> impl FnOnce(sqlx::Error) -> Refused {
 /// # Errors
 /// [`Refusal::StyleUnknown`] when it is not for them.
 pub(crate) async fn view(pool: &PgPool, id: StyleId, viewer: Option<UserId>) -> Answer<StyleView> {
-    find(pool, id, viewer).await?.ok_or_else(|| unknown(id))
+    views(pool, &[id.get()], viewer).await?.pop().ok_or_else(|| unknown(id))
 }
 
-/// A style as `viewer` may see it; nothing when it is not for them.
+struct StyleRow {
+    id: StyleId,
+    description: Option<String>,
+    valid_from: NaiveDate,
+    valid_to: Option<NaiveDate>,
+    created_at: DateTime<Utc>,
+    updated_at: DateTime<Utc>,
+    training_status: String,
+    training_progress: Option<serde_json::Value>,
+    is_active: bool,
+    is_flagged: bool,
+    own: bool,
+    artworks: i64,
+    artworks_valid: i64,
+    number: Option<i32>,
+    base_model: Option<String>,
+    bytes: Option<i64>,
+    sha256: Option<Vec<u8>>,
+}
+
+/// Those of `ids` that are for `viewer`, in that order.
 ///
 /// # Errors
 /// The database's.
-pub(crate) async fn find(pool: &PgPool, id: StyleId, viewer: Option<UserId>) -> Answer<Option<StyleView>> {
-    let row = sqlx::query!(
-        r#"SELECT styles.description, styles.valid_from, styles.valid_to, styles.created_at, styles.updated_at,
-                  styles.training_status, styles.training_progress, styles.is_active, styles.is_flagged,
+pub(crate) async fn views(pool: &PgPool, ids: &[i64], viewer: Option<UserId>) -> Answer<Vec<StyleView>> {
+    let rows = sqlx::query_as!(
+        StyleRow,
+        r#"SELECT styles.id AS "id: StyleId", styles.description, styles.valid_from, styles.valid_to, styles.created_at,
+                  styles.updated_at, styles.training_status, styles.training_progress, styles.is_active, styles.is_flagged,
                   coalesce(styles.artist_id = $2, FALSE) AS "own!",
                   (SELECT count(*) FROM artworks WHERE style_id = styles.id) AS "artworks!",
                   (SELECT count(*) FROM artworks WHERE style_id = styles.id AND is_valid) AS "artworks_valid!",
                   newest.number AS "number?", newest.base_model AS "base_model?",
                   newest.bytes AS "bytes?", newest.sha256 AS "sha256?"
-             FROM styles
+             FROM unnest($1::bigint[]) WITH ORDINALITY AS wanted(id, place)
+             JOIN styles ON styles.id = wanted.id
              JOIN users ON users.id = styles.artist_id
         LEFT JOIN LATERAL (
                       SELECT number, base_model, bytes, sha256
@@ -325,17 +347,23 @@ pub(crate) async fn find(pool: &PgPool, id: StyleId, viewer: Option<UserId>) -> 
                     ORDER BY number DESC
                        LIMIT 1
                   ) AS newest ON TRUE
-            WHERE styles.id = $1
-              AND (styles.artist_id = $2
-                   OR (styles.published_at IS NOT NULL AND styles.is_active AND NOT styles.is_flagged AND users.is_active))"#,
-        id.get(),
+            WHERE styles.artist_id = $2
+               OR (styles.published_at IS NOT NULL AND styles.is_active AND NOT styles.is_flagged AND users.is_active)
+         ORDER BY wanted.place"#,
+        ids,
         viewer.map(UserId::get),
     )
-    .fetch_optional(pool)
+    .fetch_all(pool)
     .await?;
-    let (Some(row), Some(card)) = (row, cards(pool, &[id]).await?.pop()) else {
-        return Ok(None);
-    };
+    let ids: Vec<StyleId> = rows.iter().map(|row| row.id).collect();
+    let cards = cards(pool, &ids).await?;
+    rows.into_iter()
+        .zip(cards)
+        .map(|(row, card)| shown(row, card))
+        .collect()
+}
+
+fn shown(row: StyleRow, card: StyleCard) -> Answer<StyleView> {
     let version = match (row.number, row.base_model, row.bytes, row.sha256) {
         (Some(number), Some(base_model), Some(bytes), Some(sha256)) => {
             Some(version(number, base_model, bytes, &sha256)?)
@@ -355,7 +383,7 @@ pub(crate) async fn find(pool: &PgPool, id: StyleId, viewer: Option<UserId>) -> 
         is_active: row.is_active,
         is_flagged: row.is_flagged,
     });
-    Ok(Some(StyleView {
+    Ok(StyleView {
         card,
         description: row.description,
         valid_from: row.valid_from,
@@ -364,7 +392,7 @@ pub(crate) async fn find(pool: &PgPool, id: StyleId, viewer: Option<UserId>) -> 
         workshop,
         created_at: row.created_at,
         updated_at: row.updated_at,
-    }))
+    })
 }
 
 pub(crate) fn version(number: i32, base_model: String, bytes: i64, sha256: &[u8]) -> Answer<StyleVersion> {

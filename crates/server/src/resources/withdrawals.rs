@@ -113,20 +113,22 @@ async fn list(
     Ok(Json(Page { items, next }))
 }
 
-/// A withdrawal of `artist`'s; nothing when it is not theirs.
+/// Those of `ids` that are withdrawals of `artist`'s, in that order.
 ///
 /// # Errors
 /// The database's.
-pub(crate) async fn find(pool: &PgPool, artist: UserId, id: i64) -> Answer<Option<WithdrawalView>> {
-    let row = sqlx::query_as!(
+pub(crate) async fn views(pool: &PgPool, artist: UserId, ids: &[i64]) -> Answer<Vec<WithdrawalView>> {
+    let rows = sqlx::query_as!(
         Row,
-        r#"SELECT id AS "id: WithdrawalId", tokens, status, note, created_at, decided_at
-             FROM withdrawals
-            WHERE id = $1 AND artist_id = $2"#,
-        id,
+        r#"SELECT withdrawals.id AS "id: WithdrawalId", tokens, status, note, created_at, decided_at
+             FROM unnest($1::bigint[]) WITH ORDINALITY AS wanted(id, place)
+             JOIN withdrawals ON withdrawals.id = wanted.id
+            WHERE artist_id = $2
+         ORDER BY wanted.place"#,
+        ids,
         artist.get(),
     )
-    .fetch_optional(pool)
+    .fetch_all(pool)
     .await?;
-    row.map(Row::view).transpose()
+    rows.into_iter().map(Row::view).collect()
 }

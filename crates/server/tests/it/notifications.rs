@@ -1,6 +1,6 @@
 //! What users are told: all seven types, read once, and forgotten after thirty days.
 
-use atelier_contract::{NotificationType, NotificationView, Page, Unread};
+use atelier_contract::{FeedItem, FeedPage, NotificationType, NotificationView, Page, Unread};
 use serde_json::{Value, json};
 
 use crate::harness::House;
@@ -121,4 +121,12 @@ async fn what_is_read_is_counted_marked_and_forgotten_after_thirty_days() {
     house.sweep().await;
     let kept: Vec<_> = told(&artist).await.iter().map(|notice| notice.id).collect();
     assert_eq!(kept, [all[0].id, all[1].id]);
+    let feed: FeedPage = artist.get("/feed").await.is();
+    let in_feed = |item: &FeedItem| match item {
+        FeedItem::Notification { id, .. } => Some(*id),
+        _ => None,
+    };
+    let mut named: Vec<_> = feed.items.iter().filter_map(in_feed).collect();
+    named.sort_unstable();
+    assert_eq!(named, [all[1].id, all[0].id]);
 }

@@ -152,7 +152,10 @@ impl Search {
     /// Keys of the page.
     fn keys(&self, rows: usize) -> QueryBuilder<Postgres> {
         let mut query = QueryBuilder::new("SELECT candidates.generation_id, candidates.likes FROM (");
-        self.candidates(&mut query);
+        match self.tags.split_first() {
+            Some((_, others)) if !others.is_empty() => self.tagged(&mut query, others),
+            _ => self.candidates(&mut query),
+        }
         query.push(
             ") AS candidates WHERE (SELECT users.is_active FROM publications JOIN users ON users.id = publications.user_id \
              WHERE publications.generation_id = candidates.generation_id",
@@ -162,20 +165,28 @@ impl Search {
             self.makers(&mut query);
         }
         query.push(")");
-        if let Some((_, others)) = self.tags.split_first().filter(|(_, others)| !others.is_empty()) {
-            // A count, not a join: looked up for each candidate, and never the whole of a popular tag.
-            query
-                .push(
-                    " AND (SELECT count(*) FROM publication_tags WHERE publication_tags.generation_id = \
-                     candidates.generation_id AND publication_tags.tag_id = ANY(",
-                )
-                .push_bind(others.to_vec())
-                .push(")) = ")
-                .push_bind(i64::try_from(others.len()).unwrap_or(i64::MAX));
-        }
         self.order(&mut query, "candidates");
         query.push(" LIMIT ").push_bind(i64::try_from(rows).unwrap_or(i64::MAX));
         query
+    }
+
+    /// Candidates that have the other tags too. Each is looked up, by scalar subqueries that cannot become a join with the whole of a
+    /// popular tag, before anything else is asked about it: `OFFSET 0` keeps the database from another order.
+    fn tagged(&self, query: &mut QueryBuilder<Postgres>, others: &[i64]) {
+        query.push("SELECT candidates.generation_id, candidates.likes FROM (");
+        self.candidates(query);
+        query.push(") AS candidates WHERE TRUE");
+        for tag in others {
+            query
+                .push(
+                    " AND (SELECT TRUE FROM publication_tags WHERE publication_tags.generation_id = candidates.generation_id \
+                     AND publication_tags.tag_id = ",
+                )
+                .push_bind(*tag)
+                .push(")");
+        }
+        self.order(query, "candidates");
+        query.push(" OFFSET 0");
     }
 
     /// The key at which a page stops looking; nothing when there are fewer candidates.

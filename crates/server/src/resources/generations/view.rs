@@ -39,6 +39,9 @@ pub(crate) async fn view(pool: &PgPool, id: GenerationId, viewer: Option<UserId>
 
 /// Those of `ids` that are for `viewer`, in that order.
 pub(crate) async fn views(pool: &PgPool, ids: &[GenerationId], viewer: Option<UserId>) -> Answer<Vec<GenerationView>> {
+    if ids.is_empty() {
+        return Ok(Vec::new());
+    }
     let ids: Vec<i64> = ids.iter().map(|id| id.get()).collect();
     let rows = sqlx::query_as!(
         Row,

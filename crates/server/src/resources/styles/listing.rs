@@ -223,13 +223,12 @@ impl Search {
             .push(" AND (candidates.valid_to IS NULL OR candidates.valid_to >= ")
             .push_bind(today());
         query.push(") AND (SELECT users.is_active FROM users WHERE users.id = candidates.artist_id)");
-        if !self.tags.is_empty() {
-            // A count, not a join: looked up for each candidate, and never the whole of a popular tag.
+        for tag in &self.tags {
+            // A scalar subquery, not a join: looked up for each candidate, and never the whole of a popular tag.
             query
-                .push(" AND (SELECT count(*) FROM style_tags WHERE style_tags.style_id = candidates.id AND style_tags.tag_id = ANY(")
-                .push_bind(&self.tags)
-                .push(")) = ")
-                .push_bind(i64::try_from(self.tags.len()).unwrap_or(i64::MAX));
+                .push(" AND (SELECT TRUE FROM style_tags WHERE style_tags.style_id = candidates.id AND style_tags.tag_id = ")
+                .push_bind(*tag)
+                .push(")");
         }
         self.order(&mut query, "candidates");
         query.push(" LIMIT ").push_bind(i64::try_from(rows).unwrap_or(i64::MAX));
