@@ -1,4 +1,4 @@
-//! Money under fire: people who buy, make, fail, cancel and withdraw all at once, a provider that misbehaves, a clock that jumps, and a
+//! Money under fire: people who buy, make, fail, cancel, withdraw, like, follow and comment all at once, a provider that misbehaves, a clock that jumps, and a
 //! server and a Postgres that are killed again and again. Afterwards the books are right, and whatever was answered with success is there.
 //!
 //! What everybody does is drawn from one number, which is printed; `ATELIER_FIRE_SEED` sets it. What the machine makes of it is not.
@@ -10,11 +10,12 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-use atelier_contract::StyleId;
+use atelier_contract::{GenerationId, GenerationView, StyleId, UserId};
 use atelier_server::ledger;
 use atelier_server::local::postgres::{Cluster, Stop};
 use rand::rngs::StdRng;
 use rand::{RngExt as _, SeedableRng as _};
+use serde_json::json;
 use tempfile::TempDir;
 use tokio::sync::RwLock;
 
@@ -37,6 +38,10 @@ struct Field {
     base: RwLock<String>,
     toss: Toss,
     styles: Vec<(StyleId, i64)>,
+    /// To like and to talk about.
+    pictures: Vec<GenerationId>,
+    /// To follow.
+    artists: Vec<UserId>,
     operations: AtomicUsize,
     /// Answers that say that the server has a defect.
     defects: AtomicUsize,
@@ -93,18 +98,20 @@ async fn kill(machine: Arc<Machine>, field: Arc<Field>, mut rng: StdRng) -> (u32
     let mut program = machine.start();
     field.base.write().await.clone_from(&program.base);
     let (mut servers, mut databases) = (0, 0);
-    while field.goes_on() {
+    // One, the other, both, in turn.
+    for round in 0_u32.. {
+        if !field.goes_on() {
+            break;
+        }
         tokio::time::sleep(Duration::from_millis(rng.random_range(500..1_500))).await;
-        let fate = rng.random_range(0..10);
+        let (kills_server, kills_database) = (round % 3 != 1, round % 3 != 0);
         let machine = machine.clone();
         let killed = tokio::task::spawn_blocking(move || {
             let mut kept = Some(program);
-            if fate < 8
-                && let Some(program) = kept.take()
-            {
+            if kills_server && let Some(program) = kept.take() {
                 program.kill();
             }
-            if fate >= 5 {
+            if kills_database {
                 machine.cluster.stop(Stop::Immediate).expect("ends");
                 machine.cluster.start().expect("recovers");
             }
@@ -112,8 +119,8 @@ async fn kill(machine: Arc<Machine>, field: Arc<Field>, mut rng: StdRng) -> (u32
         });
         program = killed.await.expect("no panic");
         field.base.write().await.clone_from(&program.base);
-        servers += u32::from(fate < 8);
-        databases += u32::from(fate >= 5);
+        servers += u32::from(kills_server);
+        databases += u32::from(kills_database);
     }
     program.kill();
     (servers, databases)
@@ -170,6 +177,18 @@ async fn people(house: &House) -> (Vec<Studio>, Vec<(StyleId, i64)>) {
     (people, styles)
 }
 
+/// One picture of each artist's own, shown to everybody.
+async fn pictures(people: &[Studio], styles: &[(StyleId, i64)]) -> Vec<GenerationId> {
+    let mut pictures = Vec::new();
+    for (artist, (style, _)) in people.iter().zip(styles) {
+        let made = json!({ "style": style, "tags": ["sea"], "seed": "7" });
+        let made: GenerationView = artist.post("/generations/made", &made).await.is();
+        artist.publish(made.id).await;
+        pictures.push(made.id);
+    }
+    pictures
+}
+
 fn seed() -> u64 {
     let set = std::env::var("ATELIER_FIRE_SEED").ok();
     set.map_or_else(rand::random, |seed| seed.parse().expect("a number"))
@@ -222,6 +241,7 @@ async fn money_under_fire() {
     })
     .await;
     let (people, styles) = people(&house).await;
+    let pictures = pictures(&people, &styles).await;
     let machine = Arc::new(Machine {
         settings: settings(&toss),
         folder: TempDir::new().expect("a folder"),
@@ -232,6 +252,8 @@ async fn money_under_fire() {
         base: RwLock::new(format!("http://{}", house.address)),
         toss,
         styles,
+        pictures,
+        artists: people[..ARTISTS].iter().map(|artist| artist.user).collect(),
         operations: AtomicUsize::new(0),
         defects: AtomicUsize::new(0),
         over: AtomicBool::new(false),
@@ -269,6 +291,7 @@ async fn money_under_fire() {
     assert_eq!(field.defects.load(Ordering::Relaxed), 0, "answers with status 500");
     claims::hold(&house, &said).await;
     claims::money_is_what_was_paid(&house, &field.toss).await;
+    claims::social_life_holds(&house, &said).await;
     claims::counters_are_exact(&house).await;
     let reconciled = machine.reconcile();
     assert!(

@@ -195,7 +195,7 @@ async fn a_repeated_comment_is_made_once() {
 #[tokio::test]
 async fn counts_are_exact_however_many_come_at_once() {
     let (house, artist, user, picture) = gallery().await;
-    let fans = crowd(&house, 40).await;
+    let fans = crowd(&house, 200).await;
     let like = format!("/generations/{picture}/like");
     let comments = format!("/generations/{picture}/comments");
     let follow = format!("/users/{}/follow", artist.user);
@@ -246,7 +246,7 @@ async fn counts_are_exact_however_many_come_at_once() {
             .await
             .expect("counts");
     assert_eq!((counted.0.into(), counted.1.into(), counted.2.into()), rows);
-    assert_eq!((rows.0, rows.2), (20, 20));
+    assert_eq!((rows.0, rows.2), (100, 100));
     let deadlocks: i64 = number(
         &house,
         "SELECT deadlocks FROM pg_stat_database WHERE datname = current_database()",

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use atelier_contract::{GenerationId, PurchaseId, TicketState, UserId, VoucherId, WithdrawalId};
+use atelier_contract::{CommentId, GenerationId, PurchaseId, TicketState, UserId, VoucherId, WithdrawalId};
 use rust_decimal::Decimal;
 
 use crate::harness::House;
@@ -32,6 +32,11 @@ pub(super) struct Said {
     pub(super) reservations_unknown: i64,
     pub(super) purchases: i64,
     pub(super) purchases_unknown: i64,
+    /// What they like, and whom they follow, as last answered; nothing when the last answer never came.
+    pub(super) likes: BTreeMap<GenerationId, Option<bool>>,
+    pub(super) follows: BTreeMap<UserId, Option<bool>>,
+    /// Theirs that nobody asked to delete.
+    pub(super) comments: Vec<CommentId>,
 }
 
 impl Said {
@@ -43,6 +48,9 @@ impl Said {
             reservations_unknown: 0,
             purchases: 0,
             purchases_unknown: 0,
+            likes: BTreeMap::new(),
+            follows: BTreeMap::new(),
+            comments: Vec::new(),
         }
     }
 }
@@ -142,6 +150,33 @@ pub(super) async fn hold(house: &House, said: &[Said]) {
     }
 }
 
+/// Who likes what, follows whom and said what is as they were told.
+pub(super) async fn social_life_holds(house: &House, said: &[Said]) {
+    let likes: Vec<(i64, i64)> = rows(house, "SELECT user_id, generation_id FROM likes").await;
+    let follows: Vec<(i64, i64)> = rows(house, "SELECT follower_id, following_id FROM follows").await;
+    let comments: Vec<(i64, i64)> = rows(house, "SELECT user_id, id FROM comments").await;
+    for one in said {
+        let user = one.user.get();
+        for (picture, liked) in &one.likes {
+            let likes = likes.contains(&(user, picture.get()));
+            assert!(
+                liked.is_none_or(|liked| liked == likes),
+                "{user} and {picture}: {liked:?}"
+            );
+        }
+        for (artist, following) in &one.follows {
+            let follows = follows.contains(&(user, artist.get()));
+            assert!(
+                following.is_none_or(|following| following == follows),
+                "{user} and {artist}: {following:?}"
+            );
+        }
+        for comment in &one.comments {
+            assert!(comments.contains(&(user, comment.get())), "{user} said {comment}");
+        }
+    }
+}
+
 async fn rows<T>(house: &House, query: &'static str) -> Vec<T>
 where
     T: for<'r> sqlx::FromRow<'r, sqlx::postgres::PgRow> + Send + Unpin,
@@ -174,6 +209,11 @@ pub(super) async fn counters_are_exact(house: &House) {
                 (SELECT count(*) FROM generation_tags WHERE tag_id = tags.id)
                 + (SELECT count(*) FROM style_tags WHERE tag_id = tags.id)
                 + (SELECT count(*) FROM artwork_tags WHERE tag_id = tags.id)",
+        "SELECT count(*) FROM generations WHERE
+                like_count <> (SELECT count(*) FROM likes WHERE generation_id = generations.id)
+                OR comment_count <> (SELECT count(*) FROM comments WHERE generation_id = generations.id)",
+        "SELECT count(*) FROM artists WHERE follower_count <>
+                (SELECT count(*) FROM follows WHERE following_id = artists.user_id)",
         "SELECT count(*) FROM users WHERE token_balance < 0",
         "SELECT count(*) FROM artists WHERE earned_token_balance < 0",
         "SELECT count(*) FROM (SELECT FROM transactions WHERE kind = 'purchase' GROUP BY purchase_id HAVING count(*) > 1) AS twice",

@@ -5,8 +5,8 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use atelier_contract::{
-    AspectRatio, GenerationId, JournalEntry, JournalState, NewGeneration, PurchaseView, Seed, Sha256, Tag, TicketView,
-    VoucherId, VouchersBought, WithdrawalView,
+    AspectRatio, CommentView, GenerationId, JournalEntry, JournalState, NewGeneration, PurchaseView, Seed, Sha256, Tag,
+    TicketView, VoucherId, VouchersBought, WithdrawalView,
 };
 use rand::RngExt as _;
 use rand::rngs::StdRng;
@@ -94,15 +94,18 @@ impl Client {
     pub(super) async fn run(mut self) -> Said {
         while self.field.goes_on() {
             match self.rng.random_range(0..100) {
-                0..26 => self.reserve().await,
-                26..62 => self.advance().await,
-                62..68 => self.buy_vouchers().await,
-                68..76 => self.spend_voucher().await,
-                76..80 => self.begin_purchase().await,
-                80..86 => self.pay().await,
-                86..91 => self.hint().await,
-                91..93 => self.cancel_payment().await,
-                93..96 => self.withdraw().await,
+                0..24 => self.reserve().await,
+                24..55 => self.advance().await,
+                55..60 => self.buy_vouchers().await,
+                60..67 => self.spend_voucher().await,
+                67..71 => self.begin_purchase().await,
+                71..77 => self.pay().await,
+                77..81 => self.hint().await,
+                81..83 => self.cancel_payment().await,
+                83..86 => self.withdraw().await,
+                86..90 => self.like().await,
+                90..93 => self.follow().await,
+                93..96 => self.comment().await,
                 _ => self.look().await,
             }
         }
@@ -346,6 +349,47 @@ impl Client {
         let reply = self.post("/withdrawals", json!({ "tokens": tokens })).await;
         if let Some(view) = reply.and_then(Reply::is::<WithdrawalView>) {
             self.said.claims.push(Claim::Withdrawal(view.id));
+        }
+    }
+
+    async fn like(&mut self) {
+        let picture = *self.field.pictures.choose(&mut self.rng).expect("pictures");
+        let liked = self.rng.random_bool(0.6);
+        let method = if liked { Method::PUT } else { Method::DELETE };
+        let reply = self
+            .ask(method, &format!("/generations/{picture}/like"), None, true)
+            .await;
+        assert!(reply.as_ref().is_none_or(|reply| reply.status == 200));
+        self.said.likes.insert(picture, reply.map(|_| liked));
+    }
+
+    async fn follow(&mut self) {
+        let artist = *self.field.artists.choose(&mut self.rng).expect("artists");
+        if artist == self.studio.user {
+            return;
+        }
+        let following = self.rng.random_bool(0.6);
+        let method = if following { Method::PUT } else { Method::DELETE };
+        let reply = self.ask(method, &format!("/users/{artist}/follow"), None, true).await;
+        assert!(reply.as_ref().is_none_or(|reply| reply.status == 200));
+        self.said.follows.insert(artist, reply.map(|_| following));
+    }
+
+    /// Says something, or takes something back.
+    async fn comment(&mut self) {
+        if self.rng.random_bool(0.3)
+            && let Some(comment) = self.said.comments.pop()
+        {
+            self.ask(Method::DELETE, &format!("/comments/{comment}"), None, true)
+                .await;
+            return;
+        }
+        let picture = *self.field.pictures.choose(&mut self.rng).expect("pictures");
+        let reply = self
+            .post(&format!("/generations/{picture}/comments"), json!({ "content": "!" }))
+            .await;
+        if let Some(view) = reply.and_then(Reply::is::<CommentView>) {
+            self.said.comments.push(view.id);
         }
     }
 
