@@ -1,7 +1,7 @@
 //! Money under fire: people who buy, make, fail, cancel, withdraw, like, follow and comment all at once, a provider that misbehaves, a clock that jumps, and a
 //! server and a Postgres that are killed again and again. Afterwards the books are right, and whatever was answered with success is there.
 //!
-//! What everybody does is drawn from one number, which is printed; `ATELIER_FIRE_SEED` sets it. What the machine makes of it is not.
+//! What everybody does is drawn from one number, which is printed; `FIRE_SEED` sets it. What the machine makes of it is not.
 
 mod claims;
 mod clients;
@@ -190,7 +190,7 @@ async fn pictures(people: &[Studio], styles: &[(StyleId, i64)]) -> Vec<Generatio
 }
 
 fn seed() -> u64 {
-    let set = std::env::var("ATELIER_FIRE_SEED").ok();
+    let set = std::env::var("FIRE_SEED").ok();
     set.map_or_else(rand::random, |seed| seed.parse().expect("a number"))
 }
 
@@ -227,7 +227,7 @@ async fn come_to_rest(house: &House, toss: &Toss) {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn money_under_fire() {
     let seed = seed();
-    eprintln!("ATELIER_FIRE_SEED={seed}");
+    eprintln!("FIRE_SEED={seed}");
     // Written to the disk before it is answered, as where people's money is.
     let cluster = tokio::task::spawn_blocking(|| fresh_cluster(&["fsync=on", "synchronous_commit=on"]));
     let cluster = Arc::new(cluster.await.expect("no panic"));

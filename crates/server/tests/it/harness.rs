@@ -9,6 +9,7 @@
 
 mod cluster;
 mod people;
+mod pgbouncer;
 mod program;
 mod session;
 
@@ -21,8 +22,9 @@ use sqlx::PgPool;
 use tempfile::TempDir;
 use tokio::net::TcpListener;
 
-pub(crate) use cluster::{cluster, database, fresh_cluster};
+pub(crate) use cluster::{cluster, cluster_folder, database, fresh_cluster};
 pub(crate) use people::{Person, Reply, fresh_key, send};
+pub(crate) use pgbouncer::VARIABLE as PGBOUNCER_VARIABLE;
 pub(crate) use program::Program;
 
 /// A server within this process, on a database of its own.
@@ -94,6 +96,7 @@ pub(crate) fn config(folder: PathBuf, database_url: String) -> Config {
         data_folder: folder,
         database_url: Some(database_url.into()),
         connections_max: 8,
+        pgbouncer: pgbouncer::is_between(),
         ..Config::default()
     };
     config.limits.per_address_min = 0;

@@ -19,6 +19,7 @@ mod notifications;
 mod objects;
 mod oidc;
 mod operations;
+mod pgbouncer;
 mod processes;
 mod purchases;
 mod reconcile;

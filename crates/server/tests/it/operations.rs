@@ -10,7 +10,7 @@ use serde_json::json;
 use sqlx::{Connection as _, PgConnection};
 use tempfile::TempDir;
 
-use crate::harness::{House, Program, cluster, config, database, fresh_cluster};
+use crate::harness::{House, Program, cluster, cluster_folder, config, database, fresh_cluster};
 
 fn ran(command: &mut Command) -> String {
     let answer = command.output().expect("it starts");
@@ -65,7 +65,7 @@ async fn a_backup_is_restored_with_every_row_and_rule() {
 
 /// A replica of a cluster, by streaming replication over its socket.
 fn replica(primary: &Cluster) -> Cluster {
-    let folder = TempDir::with_prefix("atelier-replica-").expect("a folder").keep();
+    let folder = cluster_folder();
     drop(Cluster::open(&folder, &["fsync=off"]).expect("made"));
     std::fs::remove_dir_all(folder.join("data")).expect("removed, to be copied");
     let mut copy = primary.program("pg_basebackup");

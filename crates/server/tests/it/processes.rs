@@ -53,8 +53,9 @@ async fn one_of_three_processes_is_killed_and_nothing_is_lost_or_done_twice() {
     }
     let config = &house.app.config;
     let url = config.database_url.as_ref().expect("it has one").expose();
+    let pgbouncer = if config.pgbouncer { "true" } else { "false" };
     let mut programs: Vec<_> = (0..3)
-        .map(|_| Program::start(&config.data_folder, Some(url), &[]))
+        .map(|_| Program::start(&config.data_folder, Some(url), &[("ATELIER_PGBOUNCER", pgbouncer)]))
         .collect();
     let bases: Vec<_> = programs.iter().map(|program| program.base.clone()).collect();
     let order = serde_json::to_value(Studio::order(style, COST, &["sea"])).expect("plain data");

@@ -1,5 +1,6 @@
 //! The private Postgres of this program: ended, and its folder removed, when this program ends in whatever way.
 
+use std::path::PathBuf;
 use std::process::{Command, Stdio};
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -9,6 +10,8 @@ use sqlx::migrate::Migrator;
 use sqlx::{Connection as _, Executor as _, PgConnection};
 use tempfile::TempDir;
 use tokio::sync::OnceCell;
+
+use super::pgbouncer;
 
 static MIGRATIONS: Migrator = sqlx::migrate!("../../migrations/server");
 
@@ -29,8 +32,12 @@ pub(crate) fn cluster() -> &'static Cluster {
 
 /// Another cluster, for a test that ends or copies it.
 pub(crate) fn fresh_cluster(settings: &[&str]) -> Cluster {
+    Cluster::open(&cluster_folder(), settings).expect("Postgres runs")
+}
+
+/// A folder for a cluster, which is ended and removed when this program ends.
+pub(crate) fn cluster_folder() -> PathBuf {
     let folder = TempDir::with_prefix("atelier-it-").expect("a folder").keep();
-    let cluster = Cluster::open(&folder, settings).expect("Postgres runs");
     // The pipe closes when this program ends, even by a kill; statics are never dropped.
     let mut watcher = Command::new("sh");
     watcher.arg("-c").arg(
@@ -44,7 +51,7 @@ pub(crate) fn fresh_cluster(settings: &[&str]) -> Cluster {
         .stderr(Stdio::null());
     let watcher = watcher.spawn().expect("a shell");
     std::mem::forget(watcher);
-    cluster
+    folder
 }
 
 /// The address of a new database with all tables.
@@ -62,6 +69,9 @@ pub(crate) async fn database() -> String {
         )))
         .await
         .expect("a database");
+    if pgbouncer::is_between() {
+        return pgbouncer::url(&name);
+    }
     cluster().url(&name)
 }
 
