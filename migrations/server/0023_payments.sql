@@ -5,11 +5,12 @@ ALTER TABLE purchases
         CONSTRAINT purchases_cancelled_within CHECK (cancelled_tokens BETWEEN 0 AND amount_tokens),
     -- The payments that the buyer came back with, the newest last; as they say, so they may be forged, and are not unique.
     ADD COLUMN agreed_keys TEXT[] NOT NULL DEFAULT '{}' CONSTRAINT purchases_agreed_few CHECK (cardinality(agreed_keys) <= 10),
-    -- An abandoned window sends nothing: who does not come back within 40 minutes is asked about.
+    -- An abandoned window sends nothing: who does not come back within 40 minutes is asked about. What is paid is asked about less and
+    -- less often, since word of a cancellation may be lost; `infinity` when no more.
     ADD COLUMN ask_at TIMESTAMPTZ NOT NULL DEFAULT CURRENT_TIMESTAMP + interval '40 minutes';
 
 CREATE UNIQUE INDEX purchases_order_once ON purchases (provider_order_id);
-CREATE INDEX purchases_to_ask ON purchases (ask_at) WHERE status IN ('pending', 'authorized');
+CREATE INDEX purchases_to_ask ON purchases (ask_at) WHERE status IN ('pending', 'authorized', 'paid');
 
 -- Webhooks as they came. They are not signed, so each is only a reason to ask the provider.
 CREATE TABLE payment_events (

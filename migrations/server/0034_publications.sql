@@ -6,9 +6,7 @@ CREATE TABLE publications (
     style_id      BIGINT,
     -- Likes as of the last roll-up: an order that changed with every like would make pages overlap.
     likes         INT         NOT NULL DEFAULT 0,
-    published_at  TIMESTAMPTZ NOT NULL DEFAULT CURRENT_TIMESTAMP,
-    -- The transaction that published it: readers that follow what is new stop before those still under way.
-    published_xid XID8        NOT NULL DEFAULT pg_current_xact_id()
+    published_at  TIMESTAMPTZ NOT NULL DEFAULT CURRENT_TIMESTAMP
 );
 
 CREATE INDEX publications_popular ON publications (likes DESC, generation_id DESC);

@@ -12,8 +12,6 @@ CREATE INDEX notifications_unread ON notifications (recipient_id, id DESC) WHERE
 CREATE INDEX notifications_of_act ON notifications (actor_id, type, target_id) WHERE actor_id IS NOT NULL;
 -- The sweep that removes read ones.
 CREATE INDEX notifications_read_age ON notifications (created_at) WHERE is_read;
--- Readers that follow what is new.
-CREATE INDEX publications_new ON publications (published_xid, generation_id);
 
 ALTER TABLE comments
     ADD CONSTRAINT comments_content_said CHECK (length(content) BETWEEN 1 AND 2000),

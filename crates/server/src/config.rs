@@ -320,6 +320,9 @@ impl Config {
                 "public_url",
                 "a hosted server needs the https:// address under which it is reached",
             ),
+            Mode::Hosted if self.sign_in.client_id.is_none() => {
+                wrong("sign_in.client_id", "a hosted server needs one: nobody could sign in")
+            }
             Mode::Development | Mode::Hosted => Ok(()),
         }
     }
@@ -389,6 +392,10 @@ mod tests {
             database_url: Some("postgres://db/atelier".to_owned().into()),
             signing_key: Some("00".repeat(32).into()),
             public_url: Some("https://atelier.example/".parse().expect("an address")),
+            sign_in: SignInConfig {
+                client_id: Some("atelier".to_owned()),
+                ..SignInConfig::default()
+            },
             ..Config::default()
         }
     }
@@ -430,8 +437,8 @@ mod tests {
         assert!(with(
             |sign_in| sign_in.issuer = "http://id.example/".parse().expect("an address")
         ));
-        assert!(with(|sign_in| sign_in.client_secret = Some("x".to_owned().into())));
-        assert!(!with(|sign_in| sign_in.client_id = Some("x".to_owned())));
+        assert!(with(|sign_in| sign_in.client_id = None));
+        assert!(!with(|sign_in| sign_in.client_secret = Some("x".to_owned().into())));
     }
 
     #[test]

@@ -130,6 +130,9 @@ async fn run(command: Command, config: Config, private: bool) -> anyhow::Result<
     if private || matches!(command, Command::Migrate) {
         app.migrate().await?;
     }
+    if !app.is_migrated().await? {
+        bail!("the tables are older than this program: run `atelier-server migrate` first");
+    }
     match command {
         Command::Serve { .. } => serve(app).await,
         Command::Migrate => Ok(()),
@@ -176,9 +179,6 @@ fn private_database(config: &mut Config) -> anyhow::Result<Cluster> {
 }
 
 async fn serve(mut app: App) -> anyhow::Result<()> {
-    if !app.is_migrated().await? {
-        bail!("the tables are older than this program: run `atelier-server migrate` first");
-    }
     metrics::install();
     let listener = TcpListener::bind(app.config.listen)
         .await

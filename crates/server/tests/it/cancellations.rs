@@ -124,6 +124,32 @@ async fn a_cancellation_takes_tokens_back_and_what_was_spent_becomes_a_debt_that
 }
 
 #[tokio::test]
+async fn a_cancellation_of_which_no_word_comes_is_found_by_asking() {
+    let shop = Shop::new().await;
+    let (_, key) = shop.buy(100).await;
+    assert_eq!(shop.balance().await, 200);
+    shop.toss.set(&key, "CANCELED", 0);
+    shop.house.sweep().await;
+    assert_eq!(shop.balance().await, 200, "it is not time to ask");
+    for (age, asked_again) in [("2 hours", true), ("46 days", false)] {
+        sqlx::query("UPDATE purchases SET created_at = now() - $1::interval, ask_at = now() - interval '1 s'")
+            .bind(age)
+            .execute(shop.house.pool())
+            .await
+            .expect("the database answers");
+        shop.house.sweep().await;
+        assert_eq!(shop.balance().await, 100);
+        let again: bool =
+            sqlx::query_scalar("SELECT ask_at BETWEEN now() AND now() + interval '3 hours' FROM purchases")
+                .fetch_one(shop.house.pool())
+                .await
+                .expect("one");
+        assert_eq!(again, asked_again, "{age}");
+    }
+    books_are_right(&shop.house).await;
+}
+
+#[tokio::test]
 async fn part_of_a_purchase_is_taken_back_in_whole_tokens_and_never_more_than_was_bought() {
     let shop = Shop::new().await;
     let (begun, key) = shop.buy(500).await;

@@ -134,7 +134,7 @@ async fn office(house: &House, field: &Field, mut rng: StdRng) {
         "UPDATE tickets SET lease_until = now() - interval '1 s', first_started_at = first_started_at - interval '25 h'
           WHERE state = 'released' AND random() < 0.05",
         "UPDATE vouchers SET expires_at = now() - interval '8 days' WHERE state = 'held' AND random() < 0.05",
-        "UPDATE purchases SET ask_at = now() WHERE status IN ('pending', 'authorized') AND random() < 0.3",
+        "UPDATE purchases SET ask_at = now() WHERE status IN ('pending', 'authorized', 'paid') AND random() < 0.3",
     ];
     while field.goes_on() {
         tokio::time::sleep(Duration::from_millis(700)).await;

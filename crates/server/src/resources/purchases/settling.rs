@@ -308,8 +308,9 @@ async fn remark(app: &App, purchase: &Purchase, memo: Option<&str>) -> Answer<()
     Ok(())
 }
 
-/// Asks about purchases whose time has come: those that nobody came back from after 40 minutes, and those that were agreed to and never
-/// clearly answered. Each is asked about again later and later.
+/// Asks about purchases whose time has come: those that nobody came back from after 40 minutes, those that were agreed to and never
+/// clearly answered, and those that are paid, which may have been cancelled since without a word arriving. Each is asked about again
+/// later and later; a paid one whenever its age has doubled, for three months.
 pub(crate) async fn sweep(app: &App) -> Result<u64, sqlx::Error> {
     if app.payments.is_none() {
         return Ok(0);
@@ -318,10 +319,13 @@ pub(crate) async fn sweep(app: &App) -> Result<u64, sqlx::Error> {
     let due = sqlx::query_as!(
         Purchase,
         r#"UPDATE purchases
-              SET ask_at = now() + greatest(interval '1 minute', (now() - created_at) / 4)
+              SET ask_at = CASE WHEN status <> 'paid' THEN now() + greatest(interval '1 minute', (now() - created_at) / 4)
+                                WHEN created_at < now() - interval '45 days' THEN 'infinity'
+                                ELSE now() + greatest(interval '40 minutes', now() - created_at)
+                           END
             WHERE id IN (SELECT id
                            FROM purchases
-                          WHERE status IN ('pending', 'authorized') AND ask_at <= now()
+                          WHERE status IN ('pending', 'authorized', 'paid') AND ask_at <= now()
                        ORDER BY ask_at
                           LIMIT $1
                             FOR UPDATE SKIP LOCKED)
