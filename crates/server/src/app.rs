@@ -217,6 +217,7 @@ pub fn router(app: App) -> Router {
         router.merge(local::sign_in::router())
     };
     router
+        .merge(openapi::router())
         .fallback(async || axum::http::StatusCode::NOT_FOUND)
         .layer(through)
         // Whoever looks after the process is never turned away.

@@ -1,15 +1,37 @@
 //! What every route has in common, said once in the description: how one signs in, and how refusals look.
 
+use std::sync::LazyLock;
+
+use axum::routing::get;
+use axum::{Json, Router};
 use utoipa::PartialSchema as _;
 use utoipa::openapi::path::{Operation, PathItem};
 use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityRequirement, SecurityScheme};
 use utoipa::openapi::{Components, Content, Info, OpenApi, Ref, RefOr, Response};
 
+use crate::app::{self, App};
 use crate::refused::RefusalBody;
 
 /// The name of the one way to sign in.
 const BEARER: &str = "bearer";
 const REFUSAL: &str = "Refusal";
+
+static DOCUMENT: LazyLock<OpenApi> = LazyLock::new(app::openapi);
+
+/// The description itself, and where it is for who only knows the address of the server.
+pub(crate) fn router() -> Router<App> {
+    let document = async || Json(&*DOCUMENT);
+    let greeting = async || {
+        concat!(
+            "Atelier's server ",
+            env!("CARGO_PKG_VERSION"),
+            ", described in /openapi.json\n"
+        )
+    };
+    Router::new()
+        .route("/openapi.json", get(document))
+        .route("/", get(greeting))
+}
 
 /// Adds what all have in common. An operation that says nothing about signing in needs it; those for everybody say `security(())`.
 pub(crate) fn complete(mut document: OpenApi) -> OpenApi {

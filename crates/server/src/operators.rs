@@ -25,13 +25,13 @@ pub struct Act {
 /// Why nothing was done.
 #[derive(Debug, thiserror::Error)]
 pub enum OperatorError {
-    /// There is none of this number.
-    #[error("there is no {noun} {id}")]
+    /// There is none of this number or name.
+    #[error("there is no {noun} {sought}")]
     Unknown {
         /// What was looked for.
         noun: &'static str,
-        /// Its number.
-        id: i64,
+        /// By which number or name.
+        sought: String,
     },
     /// It is in a state that does not allow it, or is so already.
     #[error("{noun} {id} {state}: nothing was done")]

@@ -74,7 +74,7 @@ async fn refund(app: &App, GenerationAct { generation, act }: GenerationAct) -> 
     let mut tx = app.pool.begin().await?;
     let unknown = OperatorError::Unknown {
         noun: "generation",
-        id: generation.get(),
+        sought: generation.to_string(),
     };
     let mut ticket = lock_any(&mut tx, generation).await?.ok_or(unknown)?;
     if ticket.state()? != TicketState::Review {

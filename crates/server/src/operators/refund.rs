@@ -81,7 +81,7 @@ async fn find(app: &App, id: PurchaseId) -> Result<(Purchase, i64), OperatorErro
     .await?;
     let unknown = || OperatorError::Unknown {
         noun: "purchase",
-        id: id.get(),
+        sought: id.to_string(),
     };
     let row = row.ok_or_else(unknown)?;
     let purchase = settling::of_order(app, &row.provider_order_id)
@@ -145,7 +145,7 @@ async fn correct(app: &App, Correction { user, tokens, act }: Correction, taken:
     if !there {
         return Err(OperatorError::Unknown {
             noun: "user",
-            id: user.get(),
+            sought: user.to_string(),
         });
     }
     let amount = Tokens::try_from(tokens).map_err(|error| sqlx::Error::Encode(Box::new(error)))?;

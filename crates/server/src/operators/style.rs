@@ -51,9 +51,9 @@ pub async fn run(app: &App, command: StyleCommand) -> Result<(), OperatorError> 
     )
     .fetch_optional(&mut *tx)
     .await?
-    .ok_or(OperatorError::Unknown {
+    .ok_or_else(|| OperatorError::Unknown {
         noun: "style",
-        id: style.get(),
+        sought: style.to_string(),
     })?;
     let (flagged, active) = (flagged.unwrap_or(before.is_flagged), active.unwrap_or(before.is_active));
     if (flagged, active) == (before.is_flagged, before.is_active) {

@@ -76,9 +76,9 @@ async fn show(app: &App, user: &str) -> Result<Vec<String>, OperatorError> {
     )
     .fetch_optional(&app.pool)
     .await?
-    .ok_or(OperatorError::Unknown {
+    .ok_or_else(|| OperatorError::Unknown {
         noun: "user",
-        id: number.unwrap_or(0),
+        sought: user.to_owned(),
     })?;
     let state = match (row.is_active, row.suspended) {
         (true, _) => "active",
@@ -164,9 +164,9 @@ async fn find(tx: &mut PgTransaction<'_>, user: UserId) -> Result<String, Operat
     )
     .fetch_optional(&mut **tx)
     .await?
-    .ok_or(OperatorError::Unknown {
+    .ok_or_else(|| OperatorError::Unknown {
         noun: "user",
-        id: user.get(),
+        sought: user.to_string(),
     })
 }
 

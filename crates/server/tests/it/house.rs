@@ -166,9 +166,12 @@ async fn what_was_counted_is_told_to_the_collector() {
     house.nobody().get("/metrics").await.refused(404, "route_unknown");
 }
 
-#[test]
-fn the_description_tells_how_to_sign_in_and_how_refusals_look() {
-    let document = serde_json::to_value(app::openapi()).expect("plain data");
+#[tokio::test]
+async fn the_description_tells_how_to_sign_in_and_how_refusals_look() {
+    let nobody = House::new().await.nobody();
+    assert_eq!(nobody.get("/").await.status, 200);
+    let document = nobody.get("/openapi.json").await.is(200);
+    assert_eq!(document, serde_json::to_value(app::openapi()).expect("plain data"));
     assert_eq!(document["components"]["securitySchemes"]["bearer"]["scheme"], "bearer");
     let mut ids = BTreeSet::new();
     for (path, item) in document["paths"].as_object().expect("routes") {
