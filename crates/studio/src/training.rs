@@ -260,18 +260,30 @@ async fn prepare(
     style.require_ready()?;
     let mut request = assemble(library, config, workshop, choice, style).await?;
     let preflight = ask(library, workshop, &request).await?;
-    if !preflight.problems.is_empty() {
-        return Err(Refusal::TrainingNotPossible {
-            style: style.name.clone(),
-            problems: preflight.problems,
-        }
-        .into());
+    if let Some(refusal) = against(style, &preflight) {
+        return Err(refusal.into());
     }
     if preflight.recompute {
         request.settings.recompute = Some(true);
     }
     on_update(Update::Preflight(preflight));
     Ok(request)
+}
+
+/// What a preflight says against a training, if anything. Memory first: it is what people run into.
+fn against(style: &Style, preflight: &Preflight) -> Option<Refusal> {
+    let needed = preflight.memory_bytes;
+    if let Some(available) = preflight.memory_available_bytes.filter(|&available| available < needed) {
+        return Some(Refusal::OutOfMemory {
+            needed_mb: needed.div_ceil(1_000_000),
+            available_mb: available / 1_000_000,
+        });
+    }
+    let problems = &preflight.problems;
+    (!problems.is_empty()).then(|| Refusal::TrainingNotPossible {
+        style: style.name.clone(),
+        problems: problems.clone(),
+    })
 }
 
 /// All that a training needs to know, as far as this side knows it.

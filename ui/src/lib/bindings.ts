@@ -1421,8 +1421,6 @@ export type TrainingPlan = {
 	seconds: number | null,
 	/**  Why it cannot be done. */
 	problems: Refusal[],
-	/**  What a person may want to know first. */
-	warnings: string[],
 };
 
 /**  A picture that a training painted. */

@@ -3,7 +3,7 @@
 use atelier_contract::{JobId, JobStatus, Refusal, StyleId};
 use serde::{Deserialize, Serialize};
 
-use super::{Choice, Preset, Request, ask, assemble, samples};
+use super::{Choice, Preset, Request, against, ask, assemble, samples};
 use crate::worker::Workshop;
 use crate::{Config, Error, Library, jobs, styles};
 
@@ -59,8 +59,6 @@ pub struct TrainingPlan {
     pub seconds: Option<f64>,
     /// Why it cannot be done.
     pub problems: Vec<Refusal>,
-    /// What a person may want to know first.
-    pub warnings: Vec<String>,
 }
 
 /// A size, and how many artworks are seen at it.
@@ -140,7 +138,6 @@ pub async fn plan(
         memory_available_bytes: None,
         seconds: None,
         problems: Vec::new(),
-        warnings: Vec::new(),
     };
     if let Err(error) = style.require_ready() {
         plan.problems.push(error.refusal());
@@ -149,6 +146,7 @@ pub async fn plan(
         return Ok(plan);
     }
     let answer = ask(library, workshop, &wanted).await?;
+    plan.problems.extend(against(&style, &answer));
     let bucket = |(width_px, height_px, artworks)| Bucket {
         width_px,
         height_px,
@@ -158,13 +156,6 @@ pub async fn plan(
     plan.memory_bytes = answer.memory_bytes;
     plan.memory_available_bytes = answer.memory_available_bytes;
     plan.seconds = Some(answer.seconds).filter(|seconds| seconds.is_finite() && *seconds > 0.0);
-    plan.warnings = answer.warnings;
-    if !answer.problems.is_empty() {
-        plan.problems.push(Refusal::TrainingNotPossible {
-            style: style.name,
-            problems: answer.problems,
-        });
-    }
     Ok(plan)
 }
 
