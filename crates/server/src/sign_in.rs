@@ -4,20 +4,25 @@
 //! token, and sends the browser to the studio's own loopback address with a code that only the studio can exchange (RFC 8252, RFC 7636).
 //! People are known by (provider, `sub`) alone; an email is never taken for a person.
 
+mod id_token;
+
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use atelier_contract::Refusal;
 use axum::http;
-use openidconnect::core::{
-    CoreAuthenticationFlow, CoreClient, CoreGenderClaim, CoreIdToken, CoreIdTokenClaims, CoreJwsSigningAlgorithm,
-    CoreProviderMetadata,
+use id_token::{Expected, IdTokenError};
+use jsonwebtoken::jwk::{Jwk, JwkSet};
+use oauth2::basic::{
+    BasicErrorResponse, BasicRevocationErrorResponse, BasicTokenIntrospectionResponse, BasicTokenType,
 };
-use openidconnect::{
-    AuthorizationCode, ClaimsVerificationError, ClientId, ClientSecret, CsrfToken, EmptyAdditionalClaims,
-    EndpointMaybeSet, EndpointNotSet, EndpointSet, HttpRequest, HttpResponse, IdTokenClaims, IssuerUrl, Nonce,
-    PkceCodeChallenge, PkceCodeVerifier, RedirectUrl, Scope, SignatureVerificationError, TokenResponse as _,
+use oauth2::{
+    AuthUrl, AuthorizationCode, ClientId, ClientSecret, CsrfToken, EndpointNotSet, EndpointSet, ExtraTokenFields,
+    HttpRequest, HttpResponse, PkceCodeChallenge, PkceCodeVerifier, RedirectUrl, Scope, StandardRevocableToken,
+    StandardTokenResponse, TokenUrl,
 };
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
 use tokio::sync::RwLock;
 use url::Url;
 
@@ -30,23 +35,15 @@ const ANSWER: Duration = Duration::from_secs(10);
 /// Largest answer of the provider.
 const ANSWER_BYTES_MAX: usize = 1 << 20;
 /// How long what the provider says about itself is good.
-const METADATA_VALID: Duration = Duration::from_secs(3600);
+const PROVIDER_VALID: Duration = Duration::from_secs(3600);
 /// Sooner than this it is not asked again for a key that it did not name.
-const METADATA_FRESH: Duration = Duration::from_secs(60);
-/// Algorithms with which an id token may be signed: those with a key of the provider's alone.
-const ALGORITHMS: [CoreJwsSigningAlgorithm; 5] = [
-    CoreJwsSigningAlgorithm::RsaSsaPkcs1V15Sha256,
-    CoreJwsSigningAlgorithm::RsaSsaPssSha256,
-    CoreJwsSigningAlgorithm::EcdsaP256Sha256,
-    CoreJwsSigningAlgorithm::EcdsaP384Sha384,
-    CoreJwsSigningAlgorithm::EdDsa,
-];
+const PROVIDER_FRESH: Duration = Duration::from_secs(60);
 
 /// What this process knows of the provider.
 #[derive(Debug)]
 pub struct SignIn {
     http: reqwest::Client,
-    metadata: RwLock<Option<(Instant, Arc<CoreProviderMetadata>)>>,
+    provider: RwLock<Option<(Instant, Arc<Provider>)>>,
     /// Signs in whoever says who they are; nobody reaches it on a hosted server.
     pub(crate) development: Issuer,
 }
@@ -67,7 +64,7 @@ pub(crate) struct Begun {
 pub(crate) struct Identity {
     /// Who of the provider's users.
     pub(crate) subject: String,
-    /// What they would like to be called.
+    /// What they would like to be called, or are.
     pub(crate) name: Option<String>,
     /// Their email, if the provider confirmed it.
     pub(crate) verified_email: Option<String>,
@@ -84,8 +81,55 @@ enum HttpError {
     Form(#[from] http::Error),
 }
 
-type Client =
-    CoreClient<EndpointSet, EndpointNotSet, EndpointNotSet, EndpointNotSet, EndpointMaybeSet, EndpointMaybeSet>;
+/// Why what the provider says about itself is not known.
+#[derive(Debug, thiserror::Error)]
+enum DiscoveryError {
+    #[error(transparent)]
+    Http(#[from] HttpError),
+    #[error("the provider answered {0}")]
+    Status(http::StatusCode),
+    #[error("the provider's answer cannot be read")]
+    Form(#[from] serde_json::Error),
+    #[error("it says that it is {0}")]
+    AnotherIssuer(String),
+}
+
+/// What a provider says about itself: OpenID Connect Discovery 1.0, section 3.
+#[derive(Debug, Deserialize)]
+struct Description {
+    issuer: String,
+    authorization_endpoint: AuthUrl,
+    token_endpoint: TokenUrl,
+    jwks_uri: Url,
+}
+
+/// That, and its keys.
+#[derive(Debug)]
+struct Provider {
+    description: Description,
+    keys: Vec<Jwk>,
+}
+
+/// What OpenID Connect adds to the answer of OAuth 2.0.
+#[derive(Debug, Serialize, Deserialize)]
+struct IdToken {
+    id_token: Option<String>,
+}
+
+impl ExtraTokenFields for IdToken {}
+
+type Client = oauth2::Client<
+    BasicErrorResponse,
+    StandardTokenResponse<IdToken, BasicTokenType>,
+    BasicTokenIntrospectionResponse,
+    StandardRevocableToken,
+    BasicRevocationErrorResponse,
+    EndpointSet,
+    EndpointNotSet,
+    EndpointNotSet,
+    EndpointNotSet,
+    EndpointSet,
+>;
 
 impl SignIn {
     /// Asks nobody yet.
@@ -99,33 +143,50 @@ impl SignIn {
             .build()?;
         Ok(Self {
             http,
-            metadata: RwLock::new(None),
+            provider: RwLock::new(None),
             development: Issuer::default(),
         })
     }
 
     /// What the provider says about itself, not older than `age_max`.
-    async fn metadata(&self, issuer: &Url, age_max: Duration) -> Answer<Arc<CoreProviderMetadata>> {
-        if let Some((since, metadata)) = &*self.metadata.read().await
+    async fn provider(&self, issuer: &Url, age_max: Duration) -> Answer<Arc<Provider>> {
+        if let Some((since, provider)) = &*self.provider.read().await
             && since.elapsed() < age_max
         {
-            return Ok(metadata.clone());
+            return Ok(provider.clone());
         }
-        let http = self.http.clone();
-        let ask = move |request| ask(http.clone(), request);
-        // An issuer is a word: with a slash at its end it is another.
-        let issuer = IssuerUrl::new(issuer.as_str().trim_end_matches('/').to_owned())
-            .map_err(|error| failed("the provider's address", &error))?;
-        let mut found = CoreProviderMetadata::discover_async(issuer.clone(), &ask).await;
-        if found.is_err() {
-            let slashed = IssuerUrl::new(format!("{}/", issuer.as_str())).map_err(|error| failed("issuer", &error))?;
-            // What the first spelling met is what the log tells.
-            found = CoreProviderMetadata::discover_async(slashed, &ask).await.or(found);
+        let provider = Arc::new(self.discover(issuer.as_str().trim_end_matches('/')).await?);
+        *self.provider.write().await = Some((Instant::now(), provider.clone()));
+        Ok(provider)
+    }
+
+    async fn discover(&self, issuer: &str) -> Answer<Provider> {
+        const STEP: &str = "the provider's description";
+        let description: Description = self
+            .get(&format!("{issuer}/.well-known/openid-configuration"))
+            .await
+            .map_err(|error| failed(STEP, &error))?;
+        // An issuer is a word: whether there is a slash at its end is for the provider to say.
+        if description.issuer.strip_suffix('/').unwrap_or(&description.issuer) != issuer {
+            return Err(failed(STEP, &DiscoveryError::AnotherIssuer(description.issuer)));
         }
-        let found = found.map_err(|error| failed("the provider's description", &error))?;
-        let found = Arc::new(found);
-        *self.metadata.write().await = Some((Instant::now(), found.clone()));
-        Ok(found)
+        let keys: JwkSet = self
+            .get(description.jwks_uri.as_str())
+            .await
+            .map_err(|error| failed("the provider's keys", &error))?;
+        Ok(Provider {
+            description,
+            keys: keys.keys,
+        })
+    }
+
+    async fn get<T: DeserializeOwned>(&self, address: &str) -> Result<T, DiscoveryError> {
+        let response = self.http.get(address).send().await.map_err(HttpError::Away)?;
+        let status = response.status();
+        if status != http::StatusCode::OK {
+            return Err(DiscoveryError::Status(status));
+        }
+        Ok(serde_json::from_slice(&body(response).await?)?)
     }
 }
 
@@ -139,87 +200,102 @@ pub(crate) fn provider(app: &App) -> &str {
 
 /// Makes what the browser is sent away with.
 pub(crate) async fn begin(app: &App) -> Answer<Begun> {
-    let client = client(app, METADATA_VALID).await?;
+    let known = known(app)?;
+    let provider = app.sign_in.provider(&known.issuer, PROVIDER_VALID).await?;
     let (challenge, verifier) = PkceCodeChallenge::new_random_sha256();
-    let (address, state, nonce) = client
-        .authorize_url(
-            CoreAuthenticationFlow::AuthorizationCode,
-            || CsrfToken::new_random_len(32),
-            || Nonce::new_random_len(32),
-        )
-        .add_scope(Scope::new("profile".to_owned()))
-        .add_scope(Scope::new("email".to_owned()))
+    let nonce = CsrfToken::new_random_len(32).into_secret();
+    let (address, state) = client(app, &known, &provider)?
+        .authorize_url(|| CsrfToken::new_random_len(32))
+        .add_scopes(["openid", "profile", "email"].map(|scope| Scope::new(scope.to_owned())))
+        .add_extra_param("nonce", &nonce)
         .set_pkce_challenge(challenge)
         .url();
     Ok(Begun {
         address,
         state: state.into_secret(),
-        nonce: nonce.secret().clone(),
+        nonce,
         verifier: verifier.into_secret(),
     })
 }
 
 /// Exchanges the code and checks the id token.
 pub(crate) async fn finish(app: &App, code: String, nonce: String, verifier: String) -> Answer<Identity> {
-    let answered = client(app, METADATA_VALID).await?;
+    let known = known(app)?;
+    let provider = app.sign_in.provider(&known.issuer, PROVIDER_VALID).await?;
     let http = app.sign_in.http.clone();
-    let ask = move |request| ask(http.clone(), request);
-    let tokens = answered
+    let tokens = client(app, &known, &provider)?
         .exchange_code(AuthorizationCode::new(code))
-        .map_err(|error| failed("the provider takes no codes", &error))?
         .set_pkce_verifier(PkceCodeVerifier::new(verifier))
-        .request_async(&ask)
+        .request_async(&move |request| ask(http.clone(), request))
         .await
         .map_err(|error| failed("the provider refused the code", &error))?;
-    let token = tokens.id_token().ok_or_else(|| refusal("the provider named nobody"))?;
-    let nonce = Nonce::new(nonce);
-    let claims = match check(&answered, token, &nonce) {
+    let token = tokens.extra_fields().id_token.as_deref();
+    let token = token.ok_or_else(|| refusal("the provider named nobody"))?;
+    let check = |provider: &Provider| {
+        let expected = Expected {
+            issuer: &provider.description.issuer,
+            client: &known.client,
+            nonce: &nonce,
+        };
+        id_token::check(token, &provider.keys, &expected)
+    };
+    let identity = match check(&provider) {
         // Its keys were changed since.
-        Err(ClaimsVerificationError::SignatureVerification(SignatureVerificationError::NoMatchingKey)) => {
-            check(&client(app, METADATA_FRESH).await?, token, &nonce)
-        }
+        Err(IdTokenError::KeyUnknown(_)) => check(&*app.sign_in.provider(&known.issuer, PROVIDER_FRESH).await?),
         checked => checked,
     };
-    let claims = claims.map_err(|error| failed("the provider's word does not hold", &error))?;
-    Ok(identity(&claims))
+    identity.map_err(|error| failed("the provider's word does not hold", &error))
 }
 
-async fn client(app: &App, age_max: Duration) -> Answer<Client> {
+/// The provider as the settings name it, and what this server is called there.
+struct Known {
+    issuer: Url,
+    client: String,
+    secret: Option<ClientSecret>,
+}
+
+fn known(app: &App) -> Answer<Known> {
     let settings = &app.config.sign_in;
-    let base = app.config.public_url();
-    let (issuer, id, secret) = match &settings.client_id {
-        Some(id) => (settings.issuer.clone(), id.clone(), settings.client_secret.clone()),
-        None if app.config.is_hosted() => return Err(refusal("this server has no provider")),
-        None => (development::issuer(&base)?, development::CLIENT.to_owned(), None),
-    };
-    let metadata = app.sign_in.metadata(&issuer, age_max).await?;
-    let redirect =
-        RedirectUrl::new(format!("{base}/sign-in/callback")).map_err(|error| failed("public_url", &error))?;
-    let secret = secret.map(|secret| ClientSecret::new(secret.expose().to_owned()));
-    let metadata = CoreProviderMetadata::clone(&metadata);
-    Ok(CoreClient::from_provider_metadata(metadata, ClientId::new(id), secret).set_redirect_uri(redirect))
-}
-
-fn check(client: &Client, token: &CoreIdToken, nonce: &Nonce) -> Result<CoreIdTokenClaims, ClaimsVerificationError> {
-    let verifier = client.id_token_verifier().set_allowed_algs(ALGORITHMS);
-    token.claims(&verifier, nonce).cloned()
-}
-
-fn identity(claims: &IdTokenClaims<EmptyAdditionalClaims, CoreGenderClaim>) -> Identity {
-    let confirmed = claims.email_verified() == Some(true);
-    Identity {
-        subject: claims.subject().to_string(),
-        name: claims.preferred_username().map(|name| name.to_string()),
-        verified_email: claims
-            .email()
-            .filter(|_| confirmed)
-            .map(|email| email.to_string())
-            .filter(|email| email.chars().count() <= 255),
+    match &settings.client_id {
+        Some(client) => Ok(Known {
+            issuer: settings.issuer.clone(),
+            client: client.clone(),
+            secret: settings
+                .client_secret
+                .as_ref()
+                .map(|secret| ClientSecret::new(secret.expose().to_owned())),
+        }),
+        None if app.config.is_hosted() => Err(refusal("this server has no provider")),
+        None => Ok(Known {
+            issuer: development::issuer(&app.config.public_url())?,
+            client: development::CLIENT.to_owned(),
+            secret: None,
+        }),
     }
 }
 
+fn client(app: &App, known: &Known, provider: &Provider) -> Answer<Client> {
+    let redirect = RedirectUrl::new(format!("{}/sign-in/callback", app.config.public_url()))
+        .map_err(|error| failed("public_url", &error))?;
+    let client = oauth2::Client::new(ClientId::new(known.client.clone()))
+        .set_auth_uri(provider.description.authorization_endpoint.clone())
+        .set_token_uri(provider.description.token_endpoint.clone())
+        .set_redirect_uri(redirect);
+    Ok(match &known.secret {
+        Some(secret) => client.set_client_secret(secret.clone()),
+        None => client,
+    })
+}
+
 async fn ask(client: reqwest::Client, request: HttpRequest) -> Result<HttpResponse, HttpError> {
-    let mut response = client.execute(reqwest::Request::try_from(request)?).await?;
+    let response = client.execute(reqwest::Request::try_from(request)?).await?;
+    let mut answer = http::Response::builder().status(response.status()).body(Vec::new())?;
+    *answer.headers_mut() = response.headers().clone();
+    *answer.body_mut() = body(response).await?;
+    Ok(answer)
+}
+
+async fn body(mut response: reqwest::Response) -> Result<Vec<u8>, HttpError> {
     let mut body = Vec::new();
     while let Some(part) = response.chunk().await? {
         body.extend_from_slice(&part);
@@ -227,9 +303,7 @@ async fn ask(client: reqwest::Client, request: HttpRequest) -> Result<HttpRespon
             return Err(HttpError::TooLong);
         }
     }
-    let mut answer = http::Response::builder().status(response.status()).body(body)?;
-    *answer.headers_mut() = response.headers().clone();
-    Ok(answer)
+    Ok(body)
 }
 
 /// What went wrong is for the log; a person is told which step.
