@@ -28,9 +28,19 @@ use crate::toss::{CLIENT_KEY, SECRET_KEY, Toss};
 const OPERATIONS: usize = 10_000;
 const ARTISTS: usize = 4;
 const CLIENTS: usize = 28;
+/// What has to have happened, and how often, for the books to say anything. About a tenth of what happens.
+const AT_LEAST: [(&str, u32); 7] = [
+    ("reserved", 100),
+    ("committed", 50),
+    ("voided", 10),
+    ("redeemed", 10),
+    ("purchase", 20),
+    ("paid", 10),
+    ("withdrawal", 5),
+];
 const SIGNING_KEY: &str = "0707070707070707070707070707070707070707070707070707070707070707";
 /// Far more than it takes.
-const DEADLINE: Duration = Duration::from_secs(420);
+const DEADLINE: Duration = Duration::from_secs(240);
 
 /// What all clients share.
 struct Field {
@@ -45,7 +55,19 @@ struct Field {
     operations: AtomicUsize,
     /// Answers that say that the server has a defect.
     defects: AtomicUsize,
+    /// Nobody waits any longer for an answer.
     over: AtomicBool,
+}
+
+/// Ends everything when who holds it panics: nobody would start the server again, and who waits for an answer would wait for ever.
+struct EndsAll(Arc<Field>);
+
+impl Drop for EndsAll {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            self.0.over.store(true, Ordering::Relaxed);
+        }
+    }
 }
 
 impl Field {
@@ -93,8 +115,10 @@ impl Machine {
     }
 }
 
-/// Kills and starts until it is over. Gives how often the server and Postgres were killed.
-async fn kill(machine: Arc<Machine>, field: Arc<Field>, mut rng: StdRng) -> (u32, u32) {
+/// Kills and starts until it is over. Gives how often the server and Postgres were killed, and the server that runs: who still waits for
+/// an answer gets it there.
+async fn kill(machine: Arc<Machine>, field: Arc<Field>, mut rng: StdRng) -> (Program, u32, u32) {
+    let _ends_all = EndsAll(field.clone());
     let mut program = machine.start();
     field.base.write().await.clone_from(&program.base);
     let (mut servers, mut databases) = (0, 0);
@@ -122,8 +146,7 @@ async fn kill(machine: Arc<Machine>, field: Arc<Field>, mut rng: StdRng) -> (u32
         servers += u32::from(kills_server);
         databases += u32::from(kills_database);
     }
-    program.kill();
-    (servers, databases)
+    (program, servers, databases)
 }
 
 /// Days that pass, sweeps of another replica, and operators, until it is over. The database is away at times: then the next round does it.
@@ -266,28 +289,35 @@ async fn money_under_fire() {
         tokio::spawn(clients::Client::new(field.clone(), person.clone(), rng).run())
     });
     let clients: Vec<_> = clients.collect();
-    let watch = async {
+    let watched = field.clone();
+    let watch = tokio::spawn(async move {
         tokio::time::sleep(DEADLINE).await;
-        field.over.store(true, Ordering::Relaxed);
-    };
-    tokio::select! {
-        () = office(&house, &field, StdRng::seed_from_u64(!seed)) => {}
-        () = watch => {}
-    }
+        watched.over.store(true, Ordering::Relaxed);
+    });
+    office(&house, &field, StdRng::seed_from_u64(!seed)).await;
+    let (program, servers, databases) = killer.await.expect("no panic");
     let mut said = Vec::new();
     for client in clients {
         said.push(client.await.expect("no panic"));
     }
-    let (servers, databases) = killer.await.expect("no panic");
+    watch.abort();
+    program.kill();
+    assert!(!field.over.load(Ordering::Relaxed), "not done within {DEADLINE:?}");
     let done = field.operations.load(Ordering::Relaxed);
     let took = begun.elapsed().as_secs();
     come_to_rest(&house, &field.toss).await;
     let kinds = claims::kinds(&said);
     eprintln!(
-        "{done} operations in {took} s; the server was killed {servers} times, Postgres {databases} times; {kinds}"
+        "{done} operations in {took} s; the server was killed {servers} times, Postgres {databases} times; {kinds:?}"
     );
 
     assert!(done >= OPERATIONS && servers > 2 && databases > 2, "that is no fire");
+    for (kind, least) in AT_LEAST {
+        assert!(
+            kinds.get(kind).is_some_and(|count| *count >= least),
+            "fewer than {least} {kind}"
+        );
+    }
     assert_eq!(field.defects.load(Ordering::Relaxed), 0, "answers with status 500");
     claims::hold(&house, &said).await;
     claims::money_is_what_was_paid(&house, &field.toss).await;

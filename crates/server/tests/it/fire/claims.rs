@@ -55,25 +55,22 @@ impl Said {
     }
 }
 
-/// How much of what was said, for people.
-pub(super) fn kinds(said: &[Said]) -> String {
-    let mut kinds = BTreeMap::<String, u32>::new();
+/// How much of what was said.
+pub(super) fn kinds(said: &[Said]) -> BTreeMap<&'static str, u32> {
+    let mut kinds = BTreeMap::new();
     for claim in said.iter().flat_map(|said| &said.claims) {
         let kind = match claim {
-            Claim::Ticket(_, state) => state.as_str().to_owned(),
-            other => format!("{other:?}")
-                .split('(')
-                .next()
-                .unwrap_or_default()
-                .to_lowercase(),
+            Claim::Reserved(_) => "reserved",
+            Claim::Ticket(_, state) => state.as_str(),
+            Claim::Voucher(_) => "voucher",
+            Claim::Redeemed(..) => "redeemed",
+            Claim::Purchase(_) => "purchase",
+            Claim::Paid(_) => "paid",
+            Claim::Withdrawal(_) => "withdrawal",
         };
         *kinds.entry(kind).or_default() += 1;
     }
     kinds
-        .iter()
-        .map(|(kind, count)| format!("{count} {kind}"))
-        .collect::<Vec<_>>()
-        .join(", ")
 }
 
 /// Whether a ticket that was in `before` may be in `now`.

@@ -3,6 +3,11 @@
 use std::io::{BufRead as _, BufReader};
 use std::path::Path;
 use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::mpsc;
+use std::time::Duration;
+
+/// Longest wait for it to listen; it may have to recover a database first.
+const START: Duration = Duration::from_secs(120);
 
 /// A running `atelier-server serve`. Killed when dropped.
 pub(crate) struct Program {
@@ -20,15 +25,25 @@ impl Program {
             .stdout(Stdio::piped())
             .spawn()
             .expect("the program");
-        let mut said = String::new();
-        let out = child.stdout.take().expect("piped");
-        BufReader::new(out).read_line(&mut said).expect("a line");
-        let base = said
+        let (line, said) = mpsc::channel();
+        let mut out = BufReader::new(child.stdout.take().expect("piped"));
+        std::thread::spawn(move || {
+            let mut first = String::new();
+            let _ = out.read_line(&mut first);
+            let _ = line.send(first);
+        });
+        let said = said.recv_timeout(START).unwrap_or_default();
+        let mut program = Self {
+            child,
+            base: String::new(),
+        };
+        // Ended by its drop when it did not come.
+        program.base = said
             .trim()
             .strip_prefix("listening on ")
             .unwrap_or_else(|| panic!("it said {said:?}"))
             .to_owned();
-        Self { child, base }
+        program
     }
 
     /// The program, without what it is to do.
