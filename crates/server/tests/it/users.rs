@@ -178,31 +178,88 @@ async fn an_export_has_everything_and_nothing_of_others() {
     assert_eq!(all["uploads"][0]["purpose"], "signature");
     let text = all.to_string();
     assert!(!text.contains("ben's own") && !text.contains("content_key") && !text.contains("object_key"));
-    // Whatever names a user is exported, or is about how the server works.
-    let naming: Vec<String> = sqlx::query_scalar(
-        "SELECT DISTINCT table_name::text FROM information_schema.columns
-          WHERE table_schema = 'public'
-            AND column_name IN ('user_id', 'buyer_id', 'artist_id', 'follower_id', 'recipient_id', 'sender_id')",
+    assert_eq!(all["transactions"][0]["entries"][0]["account"], "balance");
+    // Whatever refers to a user, by however many steps, is exported, is with a row that is, or is about how the server works.
+    let about: Vec<String> = sqlx::query_scalar(
+        "WITH RECURSIVE about(oid) AS (
+             SELECT 'users'::regclass::oid
+              UNION
+             SELECT conrelid FROM pg_constraint JOIN about ON confrelid = about.oid WHERE contype = 'f'
+         )
+         SELECT oid::regclass::text FROM about",
     )
     .fetch_all(house.pool())
     .await
     .expect("their names");
+    assert!(about.len() > 30, "{about:?}");
+    let with_another = [
+        ("attempts", "tickets"),
+        ("artwork_tags", "artworks"),
+        ("generation_tags", "generations"),
+        ("ledger_entries", "transactions"),
+        ("mutations", "sync_clients"),
+        ("style_tags", "styles"),
+        ("style_versions", "styles"),
+    ];
+    // Copies and indexes of what is exported, and what lives for minutes.
     let of_the_house = [
         "feed_entries",
         "idempotency_keys",
-        "journals",
-        "ledger_entries",
-        "mutations",
         "publications",
+        "publication_tags",
+        "refresh_tokens",
         "sign_in_attempts",
-        "suspensions",
-        "sync_clients",
         "user_feed",
     ];
-    for table in naming {
-        let told = all.get(&table).is_some() || of_the_house.contains(&table.as_str());
-        assert!(told, "{table} is not in the export");
+    for table in about.iter().map(String::as_str) {
+        let at = with_another
+            .iter()
+            .find(|(name, _)| *name == table)
+            .map_or(table, |(_, with)| with);
+        assert!(
+            all.get(at).is_some() || of_the_house.contains(&table),
+            "{table} is not in the export"
+        );
     }
+}
+
+#[tokio::test]
+async fn an_export_tells_what_operators_and_providers_said_about_somebody() {
+    let house = House::new().await;
+    let (ada, tokens) = signed_in(&house, "ada").await;
+    let (ben, _) = signed_in(&house, "ben").await;
+    let user = tokens.user.get();
+    for statement in [
+        "INSERT INTO purchases (buyer_id, amount_tokens, price_per_token, provider_payment_key, provider_order_id)
+         VALUES ($1, 100, 100, 'order-1', 'order-1')",
+        "INSERT INTO payment_events (transmission_id, order_id, body) SELECT 'word of ' || $1::bigint, 'order-1', '{}'",
+        "INSERT INTO operator_actions (operator, action, target_id, reason) VALUES ('grace', 'user rename', $1, 'asked by mail')",
+        "INSERT INTO operator_actions (operator, action, target_id, reason)
+         SELECT 'grace', 'refund ask', id, 'asked by phone' FROM purchases WHERE buyer_id = $1",
+        "INSERT INTO suspensions (user_id) VALUES ($1)",
+    ] {
+        sqlx::query(statement)
+            .bind(user)
+            .execute(house.pool())
+            .await
+            .expect("written");
+    }
+    let all: Value = ada.get("/users/me/export").await.gives(200);
+    assert_eq!(
+        all["purchases"][0]["events"][0]["transmission_id"],
+        format!("word of {user}")
+    );
+    let reasons: Vec<_> = all["operator_actions"]
+        .as_array()
+        .expect("a list")
+        .iter()
+        .map(|act| act["reason"].clone())
+        .collect();
+    assert_eq!(reasons, ["asked by mail", "asked by phone"]);
+    assert!(!all.to_string().contains("grace"));
+    assert_eq!(all["suspensions"][0]["user_id"], user);
+    let all: Value = ben.get("/users/me/export").await.gives(200);
+    assert_eq!((&all["operator_actions"], &all["purchases"]), (&json!([]), &json!([])));
 }
 
 #[tokio::test]

@@ -1,7 +1,8 @@
-//! Everything that is kept about a person, as one JSON object: a list a table. Written as it is read, so that its length costs no memory.
+//! Everything that is kept about a person, as one JSON object: a list a table; what only belongs to a row of another table (its tags,
+//! entries, attempts, versions, webhooks) is with that row. Written as it is read, so that its length costs no memory.
 //!
-//! Secrets of the server (keys, hashes of tokens) and the names of files in its store are left out; the files themselves are at the
-//! addresses that the other routes give.
+//! Secrets of the server (keys, hashes of tokens), the names of files in its store and of operators are left out; the files themselves are
+//! at the addresses that the other routes give.
 
 use atelier_contract::UserId;
 use axum::body::Body;
@@ -47,11 +48,33 @@ tables! {
         FROM users WHERE id = $1 AND id > $2 ORDER BY id LIMIT $3"#,
     "artists": r#"SELECT id AS "key!", (to_jsonb(artists) - 'signature_image_url')::text AS "row!"
         FROM artists WHERE user_id = $1 AND id > $2 ORDER BY id LIMIT $3"#,
+    "suspensions": r#"SELECT user_id AS "key!", to_jsonb(suspensions)::text AS "row!"
+        FROM suspensions WHERE user_id = $1 AND user_id > $2 ORDER BY user_id LIMIT $3"#,
+    "operator_actions": r#"SELECT id AS "key!", (to_jsonb(operator_actions) - 'operator')::text AS "row!"
+        FROM operator_actions
+       WHERE id > $2
+         AND CASE WHEN action LIKE 'user %' OR action IN ('refund give', 'refund take') THEN target_id = $1
+                  WHEN action LIKE 'refund %'
+                  THEN EXISTS (SELECT FROM purchases WHERE id = target_id AND buyer_id = $1)
+                  WHEN action LIKE 'style %'
+                  THEN EXISTS (SELECT FROM styles WHERE id = target_id AND artist_id = $1)
+                  WHEN action LIKE 'generation %'
+                  THEN EXISTS (SELECT FROM generations WHERE id = target_id AND user_id = $1)
+                  WHEN action LIKE 'withdrawal %'
+                  THEN EXISTS (SELECT FROM withdrawals WHERE id = target_id AND artist_id = $1)
+             END
+    ORDER BY id LIMIT $3"#,
     "sessions": r#"SELECT id AS "key!", to_jsonb(sessions)::text AS "row!"
         FROM sessions WHERE user_id = $1 AND id > $2 ORDER BY id LIMIT $3"#,
-    "transactions": r#"SELECT id AS "key!", to_jsonb(transactions)::text AS "row!"
+    "transactions": r#"SELECT id AS "key!", (to_jsonb(transactions)
+               || jsonb_build_object('entries', (SELECT jsonb_agg(jsonb_build_object('account', account, 'amount', entry.amount))
+                                                   FROM ledger_entries AS entry
+                                                  WHERE transaction_id = transactions.id AND user_id = $1)))::text AS "row!"
         FROM transactions WHERE (sender_id = $1 OR receiver_id = $1) AND id > $2 ORDER BY id LIMIT $3"#,
-    "purchases": r#"SELECT id AS "key!", to_jsonb(purchases)::text AS "row!"
+    "purchases": r#"SELECT id AS "key!", (to_jsonb(purchases)
+               || jsonb_build_object('events', (SELECT jsonb_agg(to_jsonb(payment_events) ORDER BY received_at)
+                                                  FROM payment_events
+                                                 WHERE order_id = provider_order_id)))::text AS "row!"
         FROM purchases WHERE buyer_id = $1 AND id > $2 ORDER BY id LIMIT $3"#,
     "debts": r#"SELECT user_id AS "key!", to_jsonb(debts)::text AS "row!"
         FROM debts WHERE user_id = $1 AND user_id > $2 ORDER BY user_id LIMIT $3"#,
@@ -62,7 +85,11 @@ tables! {
     "styles": r#"SELECT id AS "key!", ((to_jsonb(styles) - '{thumbnail_url,model_path,training_log_path}'::text[])
                || jsonb_build_object('tags', (SELECT jsonb_agg(tags.name ORDER BY sequence)
                                                 FROM style_tags JOIN tags ON tags.id = tag_id
-                                               WHERE style_id = styles.id)))::text AS "row!"
+                                               WHERE style_id = styles.id),
+                                     'versions', (SELECT jsonb_agg(to_jsonb(style_versions) - '{object_key,content_key}'::text[]
+                                                                   ORDER BY number)
+                                                    FROM style_versions
+                                                   WHERE style_id = styles.id)))::text AS "row!"
         FROM styles WHERE artist_id = $1 AND id > $2 ORDER BY id LIMIT $3"#,
     "artworks": r#"SELECT artworks.id AS "key!",
                ((to_jsonb(artworks) - '{image_url,processed_image_url}'::text[])
@@ -76,10 +103,26 @@ tables! {
                                                 FROM generation_tags JOIN tags ON tags.id = tag_id
                                                WHERE generation_id = generations.id)))::text AS "row!"
         FROM generations WHERE user_id = $1 AND id > $2 ORDER BY id LIMIT $3"#,
-    "tickets": r#"SELECT generation_id AS "key!", (to_jsonb(tickets) - '{seal_public,seal_secret}'::text[])::text AS "row!"
+    "tickets": r#"SELECT generation_id AS "key!", ((to_jsonb(tickets) - '{seal_public,seal_secret}'::text[])
+               || jsonb_build_object('attempts', (SELECT jsonb_agg(to_jsonb(attempts) ORDER BY fence)
+                                                    FROM attempts
+                                                   WHERE attempts.generation_id = tickets.generation_id)))::text AS "row!"
         FROM tickets WHERE user_id = $1 AND generation_id > $2 ORDER BY generation_id LIMIT $3"#,
     "vouchers": r#"SELECT id AS "key!", to_jsonb(vouchers)::text AS "row!"
         FROM vouchers WHERE user_id = $1 AND id > $2 ORDER BY id LIMIT $3"#,
+    "journals": r#"SELECT key AS "key!", row AS "row!"
+        FROM (SELECT row_number() OVER (ORDER BY device_key) AS key, to_jsonb(journals)::text AS row
+                FROM journals WHERE user_id = $1) AS numbered
+       WHERE key > $2 ORDER BY key LIMIT $3"#,
+    "sync_clients": r#"SELECT key AS "key!", row AS "row!"
+        FROM (SELECT row_number() OVER (ORDER BY client_id) AS key,
+                     (to_jsonb(sync_clients)
+                      || jsonb_build_object('mutations', (SELECT jsonb_agg(to_jsonb(mutations) ORDER BY mutation_id)
+                                                            FROM mutations
+                                                           WHERE mutations.user_id = $1
+                                                             AND mutations.client_id = sync_clients.client_id)))::text AS row
+                FROM sync_clients WHERE user_id = $1) AS numbered
+       WHERE key > $2 ORDER BY key LIMIT $3"#,
     "uploads": r#"SELECT id AS "key!", (to_jsonb(uploads) - '{object_key,content_key}'::text[])::text AS "row!"
         FROM uploads WHERE user_id = $1 AND id > $2 ORDER BY id LIMIT $3"#,
     "follows": r#"SELECT id AS "key!", to_jsonb(follows)::text AS "row!"
