@@ -21,6 +21,7 @@ use crate::feed::Hub;
 use crate::limits::{self, Gate};
 use crate::objects::Objects;
 use crate::payments::{self, Payments};
+use crate::resources::purchases::following::Hints;
 use crate::resources::{
     artworks, comments, earnings, feed, follows, generations, likes, mutations, notifications, purchases, sessions,
     styles, tags, transactions, uploads, users, withdrawals,
@@ -51,6 +52,8 @@ pub struct App {
     pub signer: Arc<Signer>,
     /// Who takes payments; nobody on a hosted server without one.
     pub payments: Option<Arc<dyn Payments>>,
+    /// Follows up what webhooks hint at.
+    pub(crate) hints: Hints,
     /// Who says who people are.
     pub sign_in: Arc<SignIn>,
     /// Who of this process waits for what changes.
@@ -81,6 +84,7 @@ impl App {
             hub,
             objects: Objects::connect(&config).context("objects")?,
             payments: payments::provider(&config).context("payments")?,
+            hints: Hints::default(),
             sign_in: Arc::new(SignIn::new().context("sign_in")?),
             signer: Arc::new(Signer::new(key.as_bytes())),
             gate: Arc::new(Gate::new(&config.limits)),

@@ -8,7 +8,7 @@ use metrics::counter;
 
 use crate::app::App;
 use crate::metrics::{SWEEPS_FAILED, SWEPT};
-use crate::resources::{generations::sweep, mutations, notifications, purchases::settling, uploads};
+use crate::resources::{generations::sweep, mutations, notifications, purchases::following, uploads};
 use crate::{counts, idempotency, ledger, sessions};
 
 /// How often each sweep runs.
@@ -25,9 +25,9 @@ fn all(app: &App) -> Vec<(&'static str, BoxFuture<'_, sqlx::Result<u64>>)> {
         ("unacknowledged", sweep::unacknowledged(app).boxed()),
         ("unspent_vouchers", sweep::unspent_vouchers(app).boxed()),
         ("earnings", ledger::settle(app).boxed()),
-        ("purchases", settling::sweep(app).boxed()),
-        ("payment_events", settling::events(app).boxed()),
-        ("old_payment_events", settling::forget_events(app).boxed()),
+        ("purchases", following::due(app).boxed()),
+        ("payment_events", following::events(app).boxed()),
+        ("old_payment_events", following::forget_events(app).boxed()),
         ("uploads", uploads::sweep(app).boxed()),
         ("sessions", sessions::sweep(app).boxed()),
         ("notifications", notifications::sweep(app).boxed()),

@@ -31,6 +31,9 @@ pub enum RefundCommand {
     Ask {
         /// Its number.
         purchase: PurchaseId,
+        /// Who does it, and why.
+        #[command(flatten)]
+        act: Act,
     },
     /// Correct a balance: give tokens.
     Give(Correction),
@@ -57,14 +60,7 @@ pub struct Correction {
 pub async fn run(app: &App, command: RefundCommand) -> Result<Vec<String>, OperatorError> {
     match command {
         RefundCommand::Purchase { purchase, tokens, act } => cancel(app, purchase, tokens, &act).await?,
-        RefundCommand::Ask { purchase } => {
-            let purchase = find(app, purchase).await?.0;
-            if settling::ask(app, &purchase).await? != Asked::Clear {
-                return Err(OperatorError::Refused(
-                    "the payment provider gave no clear answer".to_owned(),
-                ));
-            }
-        }
+        RefundCommand::Ask { purchase, act } => ask(app, purchase, &act).await?,
         RefundCommand::Give(correction) => correct(app, correction, false).await?,
         RefundCommand::Take(correction) => correct(app, correction, true).await?,
     }
@@ -88,6 +84,26 @@ async fn find(app: &App, id: PurchaseId) -> Result<(Purchase, i64), OperatorErro
         .await?
         .ok_or_else(unknown)?;
     Ok((purchase, row.cancelled_tokens))
+}
+
+/// Noted before the provider is asked, since what it says may credit, take back and give money back.
+async fn ask(app: &App, id: PurchaseId, act: &Act) -> Result<(), OperatorError> {
+    let (purchase, cancelled) = find(app, id).await?;
+    let mut tx = app.pool.begin().await?;
+    act.note(
+        &mut tx,
+        "refund ask",
+        id.get(),
+        json!({ "status_before": purchase.status, "cancelled_before": cancelled }),
+    )
+    .await?;
+    tx.commit().await?;
+    if settling::ask(app, &purchase).await? != Asked::Clear {
+        return Err(OperatorError::Refused(
+            "the payment provider gave no clear answer".to_owned(),
+        ));
+    }
+    Ok(())
 }
 
 /// The act is noted before the provider is asked: what it did is known even if no answer comes. The provider does it once, however often

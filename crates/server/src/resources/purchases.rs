@@ -1,6 +1,7 @@
 //! Purchases: tokens for money. The buyer pays on a page of the provider in their own browser; what becomes of it is in `settling`.
 
 mod checkout;
+pub(crate) mod following;
 pub(crate) mod settling;
 
 use atelier_contract::{NewPurchase, Package, Page, PurchaseId, PurchaseStatus, PurchaseView, Refusal, Tokens, UserId};
@@ -32,7 +33,9 @@ const PENDING_MAX: u32 = 20;
 /// Longest name of a webhook that is taken over.
 const TRANSMISSION_CHARS_MAX: usize = 200;
 /// Longest webhook that is kept; those of Toss Payments have two thousand bytes.
-const EVENT_BYTES_MAX: usize = 65_536;
+const EVENT_BYTES_MAX: usize = 16_384;
+/// Webhooks of one order that are kept at a time. The provider sends one for each change of a payment, and repeats it seven times.
+const EVENTS_MAX: i64 = 100;
 
 pub(crate) fn router() -> OpenApiRouter<App> {
     OpenApiRouter::new()
@@ -268,26 +271,25 @@ async fn hint(
     let Some(order) = order.filter(|_| text.len() <= EVENT_BYTES_MAX) else {
         return Ok(StatusCode::OK);
     };
-    // Of an order of ours only: else it is forged, or another program's of the same merchant.
+    // Of an order of ours only: else it is forged, or another program's of the same merchant. And not without end: a purchase that is
+    // followed up once more for it is asked about by the clock as well.
     let kept = sqlx::query!(
         r#"INSERT INTO payment_events (transmission_id, order_id, body)
            SELECT $1, provider_order_id, $3
              FROM purchases
             WHERE provider_order_id = $2
+              AND (SELECT count(*) FROM payment_events WHERE order_id = $2) < $4
                ON CONFLICT DO NOTHING"#,
         named.unwrap_or_else(hash),
         order,
         text,
+        EVENTS_MAX,
     )
     .execute(&app.pool)
     .await?;
+    // The provider waits ten seconds for the answer, and may itself be slow to say more.
     if kept.rows_affected() == 1 {
-        // The provider waits ten seconds for the answer, and may itself be slow to say more. What fails here, the clock does again.
-        tokio::spawn(async move {
-            if let Err(error) = settling::events(&app).await {
-                tracing::warn!(%error, "hints wait");
-            }
-        });
+        app.hints.follow(&app);
     }
     Ok(StatusCode::OK)
 }

@@ -1,6 +1,8 @@
 //! The provider of payments as networks and forgers make it: answers lost, webhooks late, doubled, forged and contradictory. What is
 //! credited was paid, once.
 
+use std::time::{Duration, Instant};
+
 use serde_json::json;
 
 use crate::money::{books_are_right, execute, number, until};
@@ -87,6 +89,8 @@ async fn a_provider_that_is_away_changes_nothing_until_it_is_back() {
     shop.sweep().await;
     shop.is(&begun, "authorized").await;
     assert!(shop.operator(&["ask", &begun.view.id.to_string()]).await.is_err());
+    let noted = "SELECT count(*) FROM operator_actions WHERE action = 'refund ask' AND details->>'status_before' = 'authorized'";
+    assert_eq!(number(&shop.house, noted).await, 1);
     assert_eq!(shop.balance().await, 100);
     shop.toss.is_down(false);
     shop.sweep().await;
@@ -94,6 +98,55 @@ async fn a_provider_that_is_away_changes_nothing_until_it_is_back() {
     assert_eq!(shop.balance().await, 200);
     let open = "SELECT count(*) FROM payment_events WHERE handled_at IS NULL";
     assert_eq!(number(&shop.house, open).await, 0);
+}
+
+#[tokio::test]
+async fn nobody_fills_the_database_with_webhooks_and_old_ones_are_forgotten() {
+    let shop = Shop::new().await;
+    let begun = shop.begin(100).await;
+    let key = shop.toss.agree(&begun.order, 10_000);
+    let body = shop.toss.webhook(&key, "IN_PROGRESS");
+    for n in 0..105 {
+        shop.webhook(&format!("t{n}"), &body).await;
+    }
+    let mut long = body.clone();
+    long["data"]["note"] = json!("a".repeat(20_000));
+    shop.webhook("long", &long).await;
+    let kept = "SELECT count(*) FROM payment_events";
+    assert_eq!(number(&shop.house, kept).await, 100);
+    execute(
+        &shop.house,
+        "UPDATE payment_events SET received_at = now() - interval '31 days' WHERE transmission_id <> 't7'",
+    )
+    .await;
+    shop.sweep().await;
+    assert_eq!(number(&shop.house, kept).await, 1);
+}
+
+#[tokio::test]
+async fn what_was_decided_meanwhile_is_not_paid_for() {
+    let shop = Shop::new().await;
+    let begun = shop.begin(100).await;
+    let key = shop.toss.agree(&begun.order, 10_000);
+    // The clock gives the purchase up while its buyer comes back.
+    let mut gives_up = shop.house.pool().begin().await.expect("begins");
+    sqlx::query("UPDATE purchases SET status = 'failed'")
+        .execute(&mut *gives_up)
+        .await
+        .expect("given up");
+    let decided = async {
+        let waits =
+            "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'";
+        let deadline = Instant::now() + Duration::from_secs(20);
+        while number(&shop.house, waits).await == 0 {
+            assert!(Instant::now() < deadline, "nobody waits for it");
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+        gives_up.commit().await.expect("commits");
+    };
+    let (status, ()) = tokio::join!(shop.back(&begun, &key, 10_000), decided);
+    assert_eq!((status, shop.toss.confirmed()), (200, 0));
+    shop.is(&begun, "failed").await;
 }
 
 #[tokio::test]

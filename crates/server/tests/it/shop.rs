@@ -98,12 +98,8 @@ impl Shop {
             command: RefundCommand,
         }
         let line = ["refund"].into_iter().chain(words.iter().copied());
-        let act = if words[0] == "ask" {
-            [].as_slice()
-        } else {
-            &["--reason", "asked for", "--operator", "ada"]
-        };
-        let line = Line::try_parse_from(line.chain(act.iter().copied())).expect("a command");
+        let act = ["--reason", "asked for", "--operator", "ada"];
+        let line = Line::try_parse_from(line.chain(act)).expect("a command");
         refund::run(&self.house.app, line.command).await
     }
 }

@@ -71,8 +71,12 @@ pub(crate) async fn agreed(
         }
         .into());
     }
-    if matches!(purchase.status()?, PurchaseStatus::Pending | PurchaseStatus::Authorized) {
+    if purchase.is_open()? {
         if !settling::agreed(&app, &purchase, key).await? {
+            let now = find(&app, &order).await?;
+            if !now.is_open()? {
+                return answer(&app, &now).await;
+            }
             return Err(Refusal::RequestInvalid {
                 reason: "this was tried too often; begin another purchase".to_owned(),
             }

@@ -13,12 +13,8 @@ use crate::payments::{Payment, PaymentError, PaymentState};
 use crate::refused::Answer;
 use crate::resources::styles::column;
 
-/// How many a sweep asks about in one run.
-const ASKED_MAX: i64 = 100;
 /// Payments of one purchase that are remembered.
 const AGREED_MAX: i32 = 10;
-/// Times that the provider is away one after the other, after which a run asks no more: it must not hold up what else runs by the clock.
-const AWAY_MAX: u32 = 3;
 
 /// A purchase, as far as it matters here.
 #[derive(Debug, Clone)]
@@ -41,6 +37,14 @@ pub(crate) struct Purchase {
 impl Purchase {
     pub(crate) fn status(&self) -> Answer<PurchaseStatus> {
         column(self.status.parse())
+    }
+
+    /// Whether it is not decided yet.
+    pub(crate) fn is_open(&self) -> Answer<bool> {
+        Ok(matches!(
+            self.status()?,
+            PurchaseStatus::Pending | PurchaseStatus::Authorized
+        ))
     }
 
     /// The provider's names of its payments, as far as they are known.
@@ -156,7 +160,7 @@ async fn apply_in(app: &App, purchase: &Purchase, payment: &Payment) -> Answer<b
     let mut tx = app.pool.begin().await?;
     let now = lock(&mut tx, purchase.id).await?;
     let status = now.status()?;
-    let open = matches!(status, PurchaseStatus::Pending | PurchaseStatus::Authorized);
+    let open = now.is_open()?;
     let changed = match payment.state {
         PaymentState::Waiting => false,
         PaymentState::Authorized => advance(&mut tx, &now, status, PurchaseStatus::Authorized).await?,
@@ -182,10 +186,13 @@ async fn apply_in(app: &App, purchase: &Purchase, payment: &Payment) -> Answer<b
 }
 
 /// The buyer agreed to the payment `key`: it is about to be confirmed, and is asked about if that gets no answer. Gives whether it may
-/// be: one that is not remembered could be paid and never found again.
+/// be: one that is not remembered could be paid and never found again, and one that was decided meanwhile is paid for nothing.
 pub(crate) async fn agreed(app: &App, purchase: &Purchase, key: &str) -> Answer<bool> {
     let mut tx = app.pool.begin().await?;
     let now = lock(&mut tx, purchase.id).await?;
+    if !now.is_open()? {
+        return Ok(false);
+    }
     advance(&mut tx, &now, now.status()?, PurchaseStatus::Authorized).await?;
     // A buyer with two windows may have paid in either, so none is forgotten.
     let remembered = sqlx::query!(
@@ -306,100 +313,4 @@ async fn remark(app: &App, purchase: &Purchase, memo: Option<&str>) -> Answer<()
         .execute(&app.pool)
         .await?;
     Ok(())
-}
-
-/// Asks about purchases whose time has come: those that nobody came back from after 40 minutes, those that were agreed to and never
-/// clearly answered, and those that are paid, which may have been cancelled since without a word arriving. Each is asked about again
-/// later and later; a paid one whenever its age has doubled, for three months.
-pub(crate) async fn sweep(app: &App) -> Result<u64, sqlx::Error> {
-    if app.payments.is_none() {
-        return Ok(0);
-    }
-    // Taken before they are asked about, so that no other replica asks as well.
-    let due = sqlx::query_as!(
-        Purchase,
-        r#"UPDATE purchases
-              SET ask_at = CASE WHEN status <> 'paid' THEN now() + greatest(interval '1 minute', (now() - created_at) / 4)
-                                WHEN created_at < now() - interval '45 days' THEN 'infinity'
-                                ELSE now() + greatest(interval '40 minutes', now() - created_at)
-                           END
-            WHERE id IN (SELECT id
-                           FROM purchases
-                          WHERE status IN ('pending', 'authorized', 'paid') AND ask_at <= now()
-                       ORDER BY ask_at
-                          LIMIT $1
-                            FOR UPDATE SKIP LOCKED)
-        RETURNING id AS "id: PurchaseId", buyer_id AS "buyer: UserId", provider_order_id AS "order",
-                  provider_payment_key AS key, agreed_keys, amount_tokens AS tokens, price_per_token, total_price AS "total!",
-                  currency_code AS "currency!", status, created_at < now() - interval '40 minutes' AS "lapsed!""#,
-        ASKED_MAX,
-    )
-    .fetch_all(&app.pool)
-    .await?;
-    let (mut away, mut asked) = (0, 0);
-    for purchase in &due {
-        let came = followed_up(app, purchase).await;
-        away = if came == Asked::Away { away + 1 } else { 0 };
-        if away == AWAY_MAX {
-            break;
-        }
-        asked += 1;
-    }
-    Ok(asked)
-}
-
-/// Follows up the hints that webhooks gave.
-pub(crate) async fn events(app: &App) -> Result<u64, sqlx::Error> {
-    let due = sqlx::query!(
-        r#"UPDATE payment_events
-              SET ask_at = now() + greatest(interval '1 minute', now() - received_at)
-            WHERE transmission_id IN (SELECT transmission_id
-                                        FROM payment_events
-                                       WHERE handled_at IS NULL AND ask_at <= now()
-                                    ORDER BY ask_at
-                                       LIMIT $1
-                                         FOR UPDATE SKIP LOCKED)
-        RETURNING transmission_id, order_id"#,
-        ASKED_MAX,
-    )
-    .fetch_all(&app.pool)
-    .await?;
-    let mut handled = Vec::with_capacity(due.len());
-    let mut away = 0;
-    for event in due {
-        let came = match of_order(app, &event.order_id).await? {
-            Some(purchase) => followed_up(app, &purchase).await,
-            None => Asked::Clear,
-        };
-        if came == Asked::Clear {
-            handled.push(event.transmission_id);
-        }
-        away = if came == Asked::Away { away + 1 } else { 0 };
-        if away == AWAY_MAX {
-            break;
-        }
-    }
-    sqlx::query!(
-        "UPDATE payment_events SET handled_at = now() WHERE transmission_id = ANY($1)",
-        &handled
-    )
-    .execute(&app.pool)
-    .await?;
-    Ok(u64::try_from(handled.len()).unwrap_or(0))
-}
-
-/// Forgets hints that were followed up long ago; the provider repeats none after four days.
-pub(crate) async fn forget_events(app: &App) -> Result<u64, sqlx::Error> {
-    let gone = sqlx::query!("DELETE FROM payment_events WHERE received_at < now() - interval '30 days'")
-        .execute(&app.pool)
-        .await?;
-    Ok(gone.rows_affected())
-}
-
-/// As `ask`; what is refused stands in the log, and keeps no other from being asked about.
-async fn followed_up(app: &App, purchase: &Purchase) -> Asked {
-    ask(app, purchase).await.unwrap_or_else(|refused| {
-        tracing::error!(purchase = %purchase.id, ?refused, "a purchase could not be followed up");
-        Asked::Unclear
-    })
 }
