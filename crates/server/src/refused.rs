@@ -127,6 +127,8 @@ fn status(refusal: &Refusal) -> StatusCode {
         Refusal::AccountInactive {}
         | Refusal::AccountSuspended {}
         | Refusal::ArtistOnly {}
+        | Refusal::GenerationHidden { .. }
+        | Refusal::StyleSuspended { .. }
         | Refusal::DeviceElsewhere {} => StatusCode::FORBIDDEN,
         Refusal::NotEnoughTokens { .. } | Refusal::SpendingFrozen { .. } => StatusCode::PAYMENT_REQUIRED,
         Refusal::StyleNameTaken { .. }

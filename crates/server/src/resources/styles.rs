@@ -120,6 +120,7 @@ async fn change(
     let mut tx = app.pool.begin().await?;
     let own = lock_own(&mut tx, caller.user, id).await?;
     if request.is_active == Some(true) && !own.is_active {
+        require_not_suspended(&mut tx, id, &own).await?;
         let others = sqlx::query_scalar!(
             r#"SELECT count(*) AS "others!" FROM styles WHERE artist_id = $1 AND is_active"#,
             caller.user.get(),
@@ -234,6 +235,22 @@ pub(crate) async fn lock_own(tx: &mut PgTransaction<'_>, artist: UserId, id: Sty
     .fetch_optional(&mut **tx)
     .await?
     .ok_or_else(|| unknown(id))
+}
+
+/// Refuses to put back what an operator took out of use. Asked after the style's row is locked: what waited for the lock sees what was
+/// done meanwhile.
+async fn require_not_suspended(tx: &mut PgTransaction<'_>, id: StyleId, own: &Own) -> Answer<()> {
+    let suspended = sqlx::query_scalar!(
+        r#"SELECT EXISTS (SELECT FROM suspended_styles WHERE style_id = $1) AS "suspended!""#,
+        id.get(),
+    )
+    .fetch_one(&mut **tx)
+    .await?;
+    if suspended {
+        let style = own.name.clone();
+        return Err(Refusal::StyleSuspended { style }.into());
+    }
+    Ok(())
 }
 
 pub(crate) fn unknown(id: StyleId) -> Refused {

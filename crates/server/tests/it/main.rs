@@ -14,6 +14,7 @@ mod harness;
 mod hints;
 mod house;
 mod lists;
+mod moderation;
 mod money;
 mod notifications;
 mod objects;
