@@ -131,6 +131,8 @@ async fn a_picture_is_made_paid_and_opened() {
         paid,
         "a repeat pays nothing"
     );
+    let other = json!({ "fence": 1, "ciphertext_sha256": sha256(b"another") });
+    assert_eq!(user.post(&path, &other).await.code(), "ticket_moved");
     assert_eq!(
         user.begin(id, 1).await.is::<Attempt>().ticket.state,
         TicketState::Committed,
@@ -226,6 +228,56 @@ async fn three_failures_are_paid_back_within_a_budget_and_then_reviewed() {
         .await,
         3
     );
+}
+
+#[tokio::test]
+async fn only_what_was_paid_buys_refunds_without_a_look() {
+    let (house, _, user, style) = shop().await;
+    let paid = user.make(style, 5, &["sea"]).await;
+    let give_up = async || {
+        let id = user.reserve(style, 5).await.generation;
+        user.begin(id, 1).await.is::<Attempt>();
+        let given: TicketView = user.post(&format!("/generations/{id}/void"), json!({})).await.is();
+        given.state
+    };
+    let execute = async |query: &'static str| {
+        let query = sqlx::query(query).bind(paid.get()).execute(house.pool());
+        query.await.expect("the database answers");
+    };
+    execute(
+        "INSERT INTO generations (user_id, style_id, status)
+         SELECT user_id, style_id, 'completed' FROM generations, generate_series(1, 80) WHERE id = $1",
+    )
+    .await;
+    for _ in 0..80 {
+        let id = user.reserve(style, 5).await.generation;
+        let never_begun: TicketView = user.post(&format!("/generations/{id}/void"), json!({})).await.is();
+        assert_eq!(never_begun.state, TicketState::Voided);
+    }
+    for _ in 0..3 {
+        assert_eq!(give_up().await, TicketState::Voided);
+    }
+    assert_eq!(
+        give_up().await,
+        TicketState::Review,
+        "neither free nor given back counts"
+    );
+    execute(
+        "WITH made AS (
+             INSERT INTO generations (user_id, style_id, status)
+             SELECT user_id, style_id, 'completed' FROM generations, generate_series(1, 79) WHERE id = $1
+          RETURNING id
+         )
+         INSERT INTO tickets (generation_id, user_id, style_version_id, device_key, cost_tokens, state, seal_public, seal_secret,
+                              ticket, ciphertext_sha256, receipt, expires_at, committed_at)
+         SELECT made.id, user_id, style_version_id, device_key, cost_tokens, state, seal_public, seal_secret, ticket,
+                ciphertext_sha256, receipt, expires_at, committed_at
+           FROM made, tickets
+          WHERE generation_id = $1",
+    )
+    .await;
+    assert_eq!(give_up().await, TicketState::Voided, "eighty paid ones buy four");
+    assert_eq!(give_up().await, TicketState::Review);
 }
 
 #[tokio::test]
