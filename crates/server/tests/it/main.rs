@@ -34,4 +34,5 @@ mod sync;
 mod tokens;
 mod toss;
 mod transactions;
+mod uploads;
 mod users;
