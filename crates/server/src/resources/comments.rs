@@ -10,7 +10,7 @@ use axum::extract::{Path, Query, State};
 use axum::http::StatusCode;
 use chrono::{DateTime, Utc};
 use serde_json::json;
-use sqlx::{PgPool, PgTransaction};
+use sqlx::{PgExecutor, PgPool, PgTransaction};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
@@ -66,7 +66,7 @@ impl From<Row> for CommentView {
 ///
 /// # Errors
 /// The database's.
-pub(crate) async fn views(pool: &PgPool, ids: &[i64], viewer: Option<UserId>) -> Answer<Vec<CommentView>> {
+pub(crate) async fn views(db: impl PgExecutor<'_>, ids: &[i64], viewer: Option<UserId>) -> Answer<Vec<CommentView>> {
     let rows = sqlx::query_as!(
         Row,
         r#"SELECT comments.id AS "id: CommentId", comments.generation_id AS "generation: GenerationId",
@@ -83,16 +83,13 @@ pub(crate) async fn views(pool: &PgPool, ids: &[i64], viewer: Option<UserId>) ->
         ids,
         viewer.map(UserId::get),
     )
-    .fetch_all(pool)
+    .fetch_all(db)
     .await?;
     Ok(rows.into_iter().map(CommentView::from).collect())
 }
 
-async fn view(app: &App, id: CommentId, viewer: Option<UserId>) -> Answer<CommentView> {
-    views(&app.pool, &[id.get()], viewer)
-        .await?
-        .pop()
-        .ok_or_else(|| unknown(id))
+async fn view(db: impl PgExecutor<'_>, id: CommentId, viewer: Option<UserId>) -> Answer<CommentView> {
+    views(db, &[id.get()], viewer).await?.pop().ok_or_else(|| unknown(id))
 }
 
 fn unknown(id: CommentId) -> Refused {
@@ -176,7 +173,7 @@ async fn show(
     MaybeCaller(caller): MaybeCaller,
     Path(id): Path<CommentId>,
 ) -> Answer<Json<CommentView>> {
-    Ok(Json(view(&app, id, caller.map(|caller| caller.user)).await?))
+    Ok(Json(view(&app.pool, id, caller.map(|caller| caller.user)).await?))
 }
 
 /// Says something about a generation, or replies to who did.
@@ -199,11 +196,11 @@ async fn add(
             let mut changes = Changes::default();
             let comment = add_in(tx, caller.user, id, &request, &mut changes).await?;
             changes.append(tx).await?;
-            Ok(comment)
+            view(&mut **tx, comment, Some(caller.user)).await
         },
     )
     .await?;
-    Ok((StatusCode::CREATED, Json(view(&app, comment, Some(caller.user)).await?)))
+    Ok((StatusCode::CREATED, Json(comment)))
 }
 
 /// Adds a comment of `user`'s.
@@ -316,7 +313,7 @@ async fn edit(
     edit_in(&mut tx, caller.user, id, &request.content, &mut changes).await?;
     changes.append(&mut tx).await?;
     tx.commit().await?;
-    Ok(Json(view(&app, id, Some(caller.user)).await?))
+    Ok(Json(view(&app.pool, id, Some(caller.user)).await?))
 }
 
 /// Other words for a comment of `user`'s.

@@ -72,16 +72,19 @@ async fn report_made(
     key: IdempotencyKey,
     Json(request): Json<MadeGeneration>,
 ) -> Answer<(StatusCode, Json<GenerationView>)> {
-    let id = idempotency::once(
+    let made = idempotency::once(
         &app,
         caller.user,
         &key,
         "POST /generations/made",
         &request,
-        async |tx| made_in(tx, caller.user, &request).await,
+        async |tx| {
+            let id = made_in(tx, caller.user, &request).await?;
+            view(&mut **tx, id, Some(caller.user)).await
+        },
     )
     .await?;
-    Ok((StatusCode::CREATED, Json(view(&app.pool, id, Some(caller.user)).await?)))
+    Ok((StatusCode::CREATED, Json(made)))
 }
 
 async fn made_in(tx: &mut PgTransaction<'_>, user: UserId, request: &MadeGeneration) -> Answer<GenerationId> {

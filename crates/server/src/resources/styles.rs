@@ -17,7 +17,7 @@ use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use axum::response::Response;
 use chrono::{DateTime, NaiveDate, Utc};
-use sqlx::{PgPool, PgTransaction};
+use sqlx::{PgConnection, PgExecutor, PgPool, PgTransaction};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
@@ -54,11 +54,13 @@ async fn create(
     check_name(&request.name)?;
     check_description(request.description.as_deref())?;
     let styles_max = app.config.styles_per_artist_max;
-    let id = idempotency::once(&app, caller.user, &key, "POST /styles", &request, async |tx| {
-        create_in(tx, caller.user, &request, styles_max).await
+    let begun = idempotency::once(&app, caller.user, &key, "POST /styles", &request, async |tx| {
+        let id = create_in(tx, caller.user, &request, styles_max).await?;
+        let view = views_in(tx, &[id.get()], Some(caller.user)).await?.pop();
+        view.ok_or_else(|| unknown(id))
     })
     .await?;
-    Ok((StatusCode::CREATED, Json(view(&app.pool, id, Some(caller.user)).await?)))
+    Ok((StatusCode::CREATED, Json(begun)))
 }
 
 async fn create_in(tx: &mut PgTransaction<'_>, artist: UserId, request: &NewStyle, styles_max: u32) -> Answer<StyleId> {
@@ -345,6 +347,11 @@ struct StyleRow {
 /// # Errors
 /// The database's.
 pub(crate) async fn views(pool: &PgPool, ids: &[i64], viewer: Option<UserId>) -> Answer<Vec<StyleView>> {
+    views_in(&mut *pool.acquire().await?, ids, viewer).await
+}
+
+/// As [`views`], where something may have been written that nobody else sees yet.
+async fn views_in(db: &mut PgConnection, ids: &[i64], viewer: Option<UserId>) -> Answer<Vec<StyleView>> {
     let rows = sqlx::query_as!(
         StyleRow,
         r#"SELECT styles.id AS "id: StyleId", styles.description, styles.valid_from, styles.valid_to, styles.created_at,
@@ -370,10 +377,10 @@ pub(crate) async fn views(pool: &PgPool, ids: &[i64], viewer: Option<UserId>) ->
         ids,
         viewer.map(UserId::get),
     )
-    .fetch_all(pool)
+    .fetch_all(&mut *db)
     .await?;
     let ids: Vec<StyleId> = rows.iter().map(|row| row.id).collect();
-    let cards = cards(pool, &ids).await?;
+    let cards = cards(db, &ids).await?;
     rows.into_iter()
         .zip(cards)
         .map(|(row, card)| shown(row, card))
@@ -441,7 +448,7 @@ struct CardRow {
 }
 
 /// Cards of these styles, in the order of `ids`. Who may see them is for the caller to know.
-pub(crate) async fn cards(pool: &PgPool, ids: &[StyleId]) -> Answer<Vec<StyleCard>> {
+pub(crate) async fn cards(db: impl PgExecutor<'_>, ids: &[StyleId]) -> Answer<Vec<StyleCard>> {
     let ids: Vec<i64> = ids.iter().map(|id| id.get()).collect();
     let rows = sqlx::query_as!(
         CardRow,
@@ -461,7 +468,7 @@ pub(crate) async fn cards(pool: &PgPool, ids: &[StyleId]) -> Answer<Vec<StyleCar
          ORDER BY wanted.place"#,
         &ids,
     )
-    .fetch_all(pool)
+    .fetch_all(db)
     .await?;
     rows.into_iter().map(card).collect()
 }

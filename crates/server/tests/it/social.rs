@@ -193,6 +193,25 @@ async fn a_repeated_comment_is_made_once() {
 }
 
 #[tokio::test]
+async fn a_repeat_is_answered_as_at_first_even_if_the_thing_is_gone() {
+    let (house, artist, user, picture) = gallery().await;
+    let (comments, post) = (format!("/generations/{picture}/comments"), reqwest::Method::POST);
+    let body = json!({ "content": "fine lines" });
+    let said = artist.send_as("a-comment", post.clone(), &comments, Some(&body)).await;
+    let id = said.body["id"].as_i64().expect("a number");
+    user.delete(&format!("/comments/{id}")).await;
+    let again = artist.send_as("a-comment", post.clone(), &comments, Some(&body)).await;
+    assert_eq!((again.status, again.body), (said.status, said.body));
+    let joon = Studio::new(&house, "joon", "artist", 0).await;
+    let body = json!({ "name": "Oil" });
+    let begun = joon.send_as("a-style", post.clone(), "/styles", Some(&body)).await;
+    let id = begun.body["id"].as_i64().expect("a number");
+    joon.delete(&format!("/styles/{id}")).await;
+    let again = joon.send_as("a-style", post, "/styles", Some(&body)).await;
+    assert_eq!((again.status, again.body), (begun.status, begun.body));
+}
+
+#[tokio::test]
 async fn counts_are_exact_however_many_come_at_once() {
     let (house, artist, user, picture) = gallery().await;
     let fans = crowd(&house, 200).await;
