@@ -2,7 +2,7 @@
 
 use atelier_contract::{
     Attempt, GenerationView, JournalEntry, JournalState, Page, Seed, Sha256, TicketClaims, TicketState, TicketView,
-    VouchersBought,
+    VoucherView, VouchersBought,
 };
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -521,6 +521,50 @@ fn journal(vouchers: &[VoucherView]) -> Vec<JournalEntry> {
         previous = entry.hash;
         entries.push(entry);
     }
+    entries
+}
+
+#[tokio::test]
+async fn a_journal_and_the_sweep_of_vouchers_do_not_wait_in_a_circle() {
+    let (house, _, user, style) = shop().await;
+    let bought: VouchersBought = user
+        .post("/vouchers", json!({ "style": style, "count": 2, "cost_tokens": 5 }))
+        .await
+        .is();
+    let entries = journal(&bought.vouchers);
+    // As the sweep does: it has a voucher, and the feed of its user is next.
+    let mut sweep = house.pool().begin().await.expect("a transaction");
+    sqlx::query("SELECT FROM vouchers WHERE id = $1 FOR UPDATE")
+        .bind(bought.vouchers[1].id)
+        .execute(&mut *sweep)
+        .await
+        .expect("the database answers");
+    let device = user.clone();
+    let push = tokio::spawn(async move { device.post("/vouchers/journal", json!({ "entries": entries })).await });
+    house.somebody_waits().await;
+    sqlx::query("UPDATE user_feed SET seq = seq + 1 WHERE user_id = $1")
+        .bind(user.user)
+        .execute(&mut *sweep)
+        .await
+        .expect("the journal does not hold it");
+    sweep.commit().await.expect("the database answers");
+    let state: JournalState = push.await.expect("no panic").is();
+    assert!(
+        state.outcomes.iter().all(|outcome| outcome.generation.is_some()),
+        "{state:?}"
+    );
+}
+
+#[tokio::test]
+async fn vouchers_are_spent_offline_and_redeemed_once() {
+    let (house, _, user, style) = shop().await;
+    let bought: VouchersBought = user
+        .post("/vouchers", json!({ "style": style, "count": 3, "cost_tokens": 5 }))
+        .await
+        .is();
+    assert_eq!(user.balance(&house).await, 85);
+    assert_eq!(user.open(&bought.package).await, lora());
+    let entries = journal(&bought.vouchers[..2]);
     let push = async |entries: &[JournalEntry]| user.post("/vouchers/journal", json!({ "entries": entries })).await;
     assert_eq!(push(&entries[1..]).await.code(), "journal_broken");
     let mut forged = entries.clone();
@@ -536,7 +580,7 @@ fn journal(vouchers: &[VoucherView]) -> Vec<JournalEntry> {
     );
     // One that cannot be spent again is told so, and the same when the answer was lost.
     let mut spent = entries[1].clone();
-    (spent.voucher, spent.previous) = (99_999.try_into().expect("an id"), previous);
+    (spent.voucher, spent.previous) = (99_999.try_into().expect("an id"), spent.hash);
     spent.hash = sha256(&spent.hashed_bytes());
     let all = [entries.clone(), vec![spent]].concat();
     for _ in 0..2 {

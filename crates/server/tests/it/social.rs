@@ -113,6 +113,32 @@ async fn a_like_counts_once_and_only_for_who_sees_the_picture() {
 }
 
 #[tokio::test]
+async fn likes_are_rolled_up_while_a_picture_is_taken_back() {
+    let (house, artist, _, picture) = gallery().await;
+    artist
+        .put(&format!("/generations/{picture}/like"), json!({}))
+        .await
+        .is::<LikeView>();
+    // As when its maker takes it back: the publication first, its tags after.
+    let mut back = house.pool().begin().await.expect("a transaction");
+    sqlx::query("SELECT FROM publications WHERE generation_id = $1 FOR UPDATE")
+        .bind(picture)
+        .execute(&mut *back)
+        .await
+        .expect("the database answers");
+    let app = house.app.clone();
+    let rolled_up = tokio::spawn(async move { atelier_server::sweeps::run_all(&app).await });
+    house.somebody_waits().await;
+    sqlx::query("DELETE FROM publications WHERE generation_id = $1")
+        .bind(picture)
+        .execute(&mut *back)
+        .await
+        .expect("nobody waits in a circle");
+    back.commit().await.expect("the database answers");
+    rolled_up.await.expect("no panic").expect("nobody waits in a circle");
+}
+
+#[tokio::test]
 async fn a_comment_has_one_level_of_replies_and_takes_them_with_it() {
     let (house, artist, user, picture) = gallery().await;
     let comments = format!("/generations/{picture}/comments");
