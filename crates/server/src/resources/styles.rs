@@ -198,15 +198,17 @@ async fn thumbnail(
 ) -> Answer<Response> {
     let viewer = caller.map(|caller| caller.user.get());
     let key = sqlx::query_scalar!(
-        r#"SELECT thumbnail_url AS "key!"
+        r#"SELECT styles.thumbnail_url AS "key!"
              FROM styles
-            WHERE id = $1
-              AND thumbnail_url IS NOT NULL
-              AND (artist_id = $2 OR (published_at IS NOT NULL AND is_active AND NOT is_flagged))"#,
+             JOIN users ON users.id = styles.artist_id
+            WHERE styles.id = $1
+              AND styles.thumbnail_url IS NOT NULL
+              AND (styles.artist_id = $2
+                   OR (styles.published_at IS NOT NULL AND styles.is_active AND NOT styles.is_flagged AND users.is_active))"#,
         id.get(),
         viewer,
     )
-    .fetch_optional(&app.reads)
+    .fetch_optional(&app.pool)
     .await?
     .ok_or_else(|| unknown(id))?;
     uploads::serve(&app, &key).await

@@ -209,6 +209,85 @@ async fn a_comment_is_edited_by_its_author_and_removed_by_them_or_whose_picture_
 }
 
 #[tokio::test]
+async fn who_left_is_not_shown_and_comes_back_as_they_were() {
+    let (house, artist, user, picture) = gallery().await;
+    let other = Studio::new(&house, "cy", "user", 0).await;
+    let comments = format!("/generations/{picture}/comments");
+    let said: CommentView = other.post(&comments, json!({ "content": "one" })).await.is();
+    let reply = json!({ "content": "two", "parent": said.id });
+    let reply: CommentView = artist.post(&comments, reply).await.is();
+    for whom in [artist.user, user.user] {
+        other
+            .put(&format!("/users/{whom}/follow"), json!({}))
+            .await
+            .is::<FollowView>();
+    }
+    artist
+        .put(&format!("/users/{}/follow", other.user), json!({}))
+        .await
+        .is::<FollowView>();
+    let lists = ["followers", "following"].map(|list| format!("/users/{}/{list}", other.user));
+    let seen = async |by: &Studio| by.get(&comments).await.is::<Page<CommentView>>().items.len();
+    let active = async |active: bool| {
+        sqlx::query("UPDATE users SET is_active = $2 WHERE id = $1")
+            .bind(other.user)
+            .bind(active)
+            .execute(house.pool())
+            .await
+            .expect("the database answers");
+    };
+    active(false).await;
+    assert_eq!(seen(&user).await, 0);
+    for path in [
+        format!("/comments/{}", said.id),
+        format!("/comments/{}/replies", said.id),
+        format!("/comments/{}", reply.id),
+    ] {
+        assert_eq!(user.get(&path).await.code(), "comment_unknown", "{path}");
+    }
+    artist.get(&format!("/comments/{}", reply.id)).await.is::<CommentView>();
+    for path in &lists {
+        assert_eq!(user.get(path).await.code(), "user_unknown", "{path}");
+    }
+    let view: GenerationView = user.get(&format!("/generations/{picture}")).await.is();
+    assert_eq!(view.comment_count, 2, "it is kept");
+    active(true).await;
+    assert_eq!(seen(&user).await, 1);
+    let counts = [1, 2];
+    for (path, count) in lists.iter().zip(counts) {
+        assert_eq!(
+            user.get(path).await.is::<Page<PersonCard>>().items.len(),
+            count,
+            "{path}"
+        );
+    }
+    assert_eq!(user.get("/users/999999/followers").await.code(), "user_unknown");
+}
+
+#[tokio::test]
+async fn a_comment_that_is_gone_is_quoted_nowhere() {
+    let (_, artist, user, picture) = gallery().await;
+    let comments = format!("/generations/{picture}/comments");
+    let said: CommentView = artist.post(&comments, json!({ "content": "fine lines" })).await.is();
+    let reply = json!({ "content": "coarse lines", "parent": said.id });
+    user.post(&comments, reply).await.is::<CommentView>();
+    let quoted = async |by: &Studio| {
+        by.get("/notifications")
+            .await
+            .is::<Value>()
+            .to_string()
+            .contains("lines")
+    };
+    assert!(quoted(&user).await && quoted(&artist).await);
+    let feed: Value = user.get("/feed?limit=100").await.is();
+    let cursor = feed["cursor"].as_str().expect("a cursor");
+    artist.delete(&format!("/comments/{}", said.id)).await;
+    assert!(!quoted(&user).await && !quoted(&artist).await);
+    let feed: Value = user.get(&format!("/feed?after={cursor}")).await.is();
+    assert!(feed.to_string().contains("notification"), "a copy learns of it: {feed}");
+}
+
+#[tokio::test]
 async fn a_repeated_comment_is_made_once() {
     let (house, artist, _, picture) = gallery().await;
     let path = format!("/generations/{picture}/comments");
