@@ -104,24 +104,7 @@ async fn buy_in(
 ) -> Answer<VouchersBought> {
     let style = for_sale(tx, request.style, user, request.cost_tokens.get()).await?;
     let cost: Tokens = column(style.cost.try_into())?;
-    sqlx::query_scalar!("SELECT id FROM users WHERE id = $1 FOR NO KEY UPDATE", user.get())
-        .fetch_one(&mut **tx)
-        .await?;
-    let held = sqlx::query_scalar!(
-        r#"SELECT count(*) AS "held!" FROM vouchers WHERE user_id = $1 AND state = 'held'"#,
-        user.get(),
-    )
-    .fetch_one(&mut **tx)
-    .await?;
-    if held + i64::from(request.count) > HELD_MAX {
-        return Err(Refusal::NumberOutOfRange {
-            name: "vouchers".to_owned(),
-            value: (held + i64::from(request.count)).to_string(),
-            min: "0".to_owned(),
-            max: HELD_MAX.to_string(),
-        }
-        .into());
-    }
+    require_room(tx, user, request.count).await?;
     let expires_at = Utc::now() + VALID;
     let ids = insert(
         app,
@@ -161,6 +144,30 @@ async fn buy_in(
         vouchers,
         package: package(version, &device)?,
     })
+}
+
+/// Locks the user, and refuses more vouchers than anybody holds at a time.
+async fn require_room(tx: &mut PgTransaction<'_>, user: UserId, count: u32) -> Answer<()> {
+    sqlx::query_scalar!("SELECT id FROM users WHERE id = $1 FOR NO KEY UPDATE", user.get())
+        .fetch_one(&mut **tx)
+        .await?;
+    let held = sqlx::query_scalar!(
+        r#"SELECT count(*) AS "held!" FROM vouchers WHERE user_id = $1 AND state = 'held'"#,
+        user.get(),
+    )
+    .fetch_one(&mut **tx)
+    .await?;
+    let held = held + i64::from(count);
+    if held > HELD_MAX {
+        return Err(Refusal::NumberOutOfRange {
+            name: "vouchers".to_owned(),
+            value: held.to_string(),
+            min: "0".to_owned(),
+            max: HELD_MAX.to_string(),
+        }
+        .into());
+    }
+    Ok(())
 }
 
 async fn insert(
