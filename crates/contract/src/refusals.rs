@@ -115,6 +115,10 @@ refusals! {
     GenerationNotShowable = 68 { generation: i64 },
     /// An entry does not follow the newest, or is not what its hash says.
     JournalBroken = 69 { voucher: i64, head: String },
+    /// An operator took it out of the gallery.
+    GenerationHidden = 98 { generation: i64 },
+    /// An operator took it out of use.
+    StyleSuspended = 99 { style: String },
 
     // Accounts and balances.
     /// Another request came under this key before.

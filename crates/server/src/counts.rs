@@ -101,7 +101,7 @@ async fn take_tag_uses(tx: &mut PgTransaction<'_>) -> sqlx::Result<i64> {
 }
 
 async fn take_likes(tx: &mut PgTransaction<'_>) -> sqlx::Result<i64> {
-    sqlx::query_scalar!(
+    let batch = sqlx::query!(
         r#"WITH taken AS (
                DELETE FROM like_changes
                 WHERE id IN (SELECT id FROM like_changes ORDER BY id LIMIT $1)
@@ -115,15 +115,23 @@ async fn take_likes(tx: &mut PgTransaction<'_>) -> sqlx::Result<i64> {
                   SET likes = present.like_count
                  FROM present
                 WHERE publications.generation_id = present.id
-           ), tagged AS (
-               UPDATE publication_tags
-                  SET likes = present.like_count
-                 FROM present
-                WHERE publication_tags.generation_id = present.id
+            RETURNING generation_id
            )
-           SELECT count(*) AS "taken!" FROM taken"#,
+           SELECT (SELECT count(*) FROM taken) AS "taken!", ARRAY(SELECT generation_id FROM listed) AS "listed!""#,
         BATCH_ROWS,
     )
     .fetch_one(&mut **tx)
-    .await
+    .await?;
+    // A publication first and its tags after, as when one is taken back: parts of one statement would lock them in any order.
+    sqlx::query!(
+        r#"UPDATE publication_tags
+              SET likes = publications.likes
+             FROM publications
+            WHERE publications.generation_id = ANY($1)
+              AND publication_tags.generation_id = publications.generation_id"#,
+        &batch.listed,
+    )
+    .execute(&mut **tx)
+    .await?;
+    Ok(batch.taken)
 }

@@ -1,32 +1,41 @@
 //! Objects: files that rows name by a key. They lie in a folder, or in a store that speaks S3.
 
+use std::collections::HashMap;
 use std::ops::Range;
 use std::path::Path as FilePath;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::Duration;
 
 use atelier_contract::Sha256;
 use axum::http::Method;
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use futures_util::{Stream, StreamExt as _};
 use object_store::aws::{AmazonS3, AmazonS3Builder};
 use object_store::local::LocalFileSystem;
 use object_store::path::Path;
 use object_store::signer::Signer as _;
-use object_store::{GetResult, ObjectStore, ObjectStoreExt as _, PutPayload, WriteMultipart};
+use object_store::{GetOptions, GetResult, ObjectStore, ObjectStoreExt as _, PutPayload, WriteMultipart};
 use sha2::Digest as _;
+use tokio::sync::OwnedMutexGuard;
 
 use crate::config::Config;
 
 /// Parts of an upload that are on their way to the store at a time.
 const PARTS_MAX: usize = 2;
 
+/// Longest wait for one's turn.
+const TURN_WAIT: Duration = Duration::from_secs(10);
+
 /// The store.
 #[derive(Debug, Clone)]
 pub struct Objects {
     store: Arc<dyn ObjectStore>,
     s3: Option<Arc<AmazonS3>>,
+    turns: Arc<Mutex<Turns>>,
 }
+
+/// By key, as long as somebody has a turn or waits for one.
+type Turns = HashMap<String, Weak<tokio::sync::Mutex<()>>>;
 
 /// What an upload was said to be.
 #[derive(Debug, Clone, Copy)]
@@ -35,6 +44,22 @@ pub struct Declared {
     pub bytes: u64,
     /// Its SHA-256.
     pub sha256: Sha256,
+}
+
+/// Bytes that are as declared. What is read by this is them, or an error: never what was put in their place since.
+#[derive(Debug, Clone)]
+pub struct Brought {
+    key: String,
+    bytes: u64,
+    e_tag: Option<String>,
+}
+
+impl Brought {
+    /// Their size, as it was declared.
+    #[must_use]
+    pub const fn bytes(&self) -> u64 {
+        self.bytes
+    }
 }
 
 /// Why bytes were not taken.
@@ -54,6 +79,9 @@ pub enum PutError {
     /// Nothing was brought.
     #[error("nothing was brought yet")]
     Missing,
+    /// Something else was brought while it was looked at.
+    #[error("the bytes changed while they were checked")]
+    Changed,
     /// The sender broke off.
     #[error("the body broke off")]
     Body(#[source] axum::Error),
@@ -99,6 +127,7 @@ impl Objects {
         Ok(Self {
             store: Arc::new(LocalFileSystem::new_with_prefix(folder)?.with_automatic_cleanup(true)),
             s3: None,
+            turns: Arc::default(),
         })
     }
 
@@ -109,7 +138,23 @@ impl Objects {
         Self {
             store: s3.clone(),
             s3: Some(s3),
+            turns: Arc::default(),
         }
+    }
+
+    /// A turn to write the object: one at a time within this process, which is to spare it work and no more, since other processes have
+    /// turns of their own. Nothing after ten seconds in which others have theirs.
+    pub async fn turn(&self, key: &str) -> Option<OwnedMutexGuard<()>> {
+        let of_key = {
+            let mut turns = self.turns.lock().unwrap_or_else(PoisonError::into_inner);
+            turns.retain(|_, turn| turn.strong_count() > 0);
+            turns.get(key).and_then(Weak::upgrade).unwrap_or_else(|| {
+                let turn = Arc::default();
+                turns.insert(key.to_owned(), Arc::downgrade(&turn));
+                turn
+            })
+        };
+        tokio::time::timeout(TURN_WAIT, of_key.lock_owned()).await.ok()
     }
 
     /// Takes a body, if it is what was declared; nothing stays of another.
@@ -121,10 +166,17 @@ impl Objects {
         key: &str,
         body: impl Stream<Item = Result<Bytes, axum::Error>> + Send,
         declared: Declared,
-    ) -> Result<(), PutError> {
+    ) -> Result<Brought, PutError> {
         let mut writer = self.writer(key).await.map_err(PutError::Store)?;
         match copy(&mut writer, body, declared).await {
-            Ok(()) => writer.finish().await.map(drop).map_err(PutError::Store),
+            Ok(()) => {
+                let put = writer.finish().await.map_err(PutError::Store)?;
+                Ok(Brought {
+                    key: key.to_owned(),
+                    bytes: declared.bytes,
+                    e_tag: put.e_tag,
+                })
+            }
             Err(error) => {
                 if let Err(error) = writer.abort().await {
                     tracing::warn!(%key, %error, "a part of an upload stays behind");
@@ -134,27 +186,67 @@ impl Objects {
         }
     }
 
-    /// Looks whether what was brought to the store's own address is what was declared.
+    /// Looks whether what was brought to the store's own address is what was declared. What is larger is deleted unread.
     ///
     /// # Errors
     /// [`PutError`].
-    pub async fn check_quarantined(&self, key: &str, declared: Declared) -> Result<(), PutError> {
+    pub async fn check_quarantined(&self, key: &str, declared: Declared) -> Result<Brought, PutError> {
         let object = match self.get(key).await {
             Err(object_store::Error::NotFound { .. }) => return Err(PutError::Missing),
             other => other.map_err(PutError::Store)?,
         };
         if object.meta.size != declared.bytes {
+            if object.meta.size > declared.bytes {
+                self.delete(key).await.map_err(PutError::Store)?;
+            }
             return Err(PutError::Size {
                 declared: declared.bytes,
                 came: object.meta.size,
             });
         }
+        let brought = Brought {
+            key: key.to_owned(),
+            bytes: declared.bytes,
+            e_tag: object.meta.e_tag.clone(),
+        };
         let mut hash = sha2::Sha256::new();
         let mut parts = object.into_stream();
         while let Some(part) = parts.next().await {
             hash.update(&part.map_err(PutError::Store)?);
         }
-        same(hash, declared)
+        same(hash, declared)?;
+        Ok(brought)
+    }
+
+    /// What was brought, or part of it, to be read as it comes.
+    ///
+    /// # Errors
+    /// [`object_store::Error::Precondition`] when something else lies there by now, and the store's.
+    pub async fn brought(&self, brought: &Brought, range: Option<Range<u64>>) -> object_store::Result<GetResult> {
+        let options = GetOptions::new().with_if_match(brought.e_tag.clone()).with_range(range);
+        let object = self.store.get_opts(&Path::from(brought.key.as_str()), options).await?;
+        if object.meta.size != brought.bytes {
+            return Err(changed(brought));
+        }
+        Ok(object)
+    }
+
+    /// All of what was brought, in memory.
+    ///
+    /// # Errors
+    /// As [`Self::brought`].
+    pub async fn brought_whole(&self, brought: &Brought) -> object_store::Result<Bytes> {
+        let mut parts = self.brought(brought, None).await?.into_stream();
+        let mut whole = BytesMut::new();
+        while let Some(part) = parts.next().await {
+            let part = part?;
+            // Whatever a store says of the size: no more than was declared is ever held.
+            if (whole.len() + part.len()) as u64 > brought.bytes {
+                return Err(changed(brought));
+            }
+            whole.extend_from_slice(&part);
+        }
+        Ok(whole.freeze())
     }
 
     /// Puts a whole object.
@@ -184,22 +276,6 @@ impl Objects {
         self.store.get(&Path::from(key)).await
     }
 
-    /// Part of an object.
-    ///
-    /// # Errors
-    /// The store's.
-    pub async fn range(&self, key: &str, range: Range<u64>) -> object_store::Result<Bytes> {
-        self.store.get_range(&Path::from(key), range).await
-    }
-
-    /// How long an object is.
-    ///
-    /// # Errors
-    /// The store's.
-    pub async fn size(&self, key: &str) -> object_store::Result<u64> {
-        Ok(self.store.head(&Path::from(key)).await?.size)
-    }
-
     /// Removes an object; one that is not there is removed already.
     ///
     /// # Errors
@@ -216,7 +292,8 @@ impl Objects {
         self.presign(Method::GET, key, valid).await
     }
 
-    /// An address of the store to which an object can be put for a while; none for files.
+    /// An address of the store to which an object can be put for a while; none for files. It takes any size, since `object_store` signs
+    /// no length: [`Self::check_quarantined`] is what refuses another.
     pub async fn presign_put(&self, key: &str, valid: Duration) -> Option<String> {
         self.presign(Method::PUT, key, valid).await
     }
@@ -255,6 +332,13 @@ async fn copy(
         });
     }
     same(hash, declared)
+}
+
+fn changed(brought: &Brought) -> object_store::Error {
+    object_store::Error::Precondition {
+        path: brought.key.clone(),
+        source: "another size than was declared".into(),
+    }
 }
 
 fn same(hash: sha2::Sha256, declared: Declared) -> Result<(), PutError> {

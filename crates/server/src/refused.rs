@@ -31,7 +31,9 @@ impl From<Refusal> for Refused {
 }
 
 impl From<sqlx::Error> for Refused {
-    /// A database that is away for a moment, or that chose this transaction to end a deadlock, is no defect: asking again helps.
+    /// A database that is away for a moment, or that chose this transaction to end a deadlock, is no defect: asking again helps. Neither
+    /// is a value that no column takes: every text and time of a request comes through here, those within cursors, free JSON and pushed
+    /// mutations as well, of which one that is refused holds up no other.
     fn from(error: sqlx::Error) -> Self {
         if passes(&error) {
             tracing::warn!(%error, "the database is away or busy");
@@ -39,9 +41,21 @@ impl From<sqlx::Error> for Refused {
                 retry_s: DATABASE_RETRY_S,
             });
         }
+        if is_unstorable(&error) {
+            tracing::info!(%error, "a value that no column takes");
+            return Self(Refusal::RequestInvalid {
+                reason: "it holds a character or a time that cannot be stored".to_owned(),
+            });
+        }
         tracing::error!(%error, "the database failed");
         Self::defect()
     }
+}
+
+/// Whether the request brought a NUL within a text or within JSON, or a time of before 4713 BC.
+fn is_unstorable(error: &sqlx::Error) -> bool {
+    let code = error.as_database_error().and_then(|error| error.code());
+    matches!(code.as_deref(), Some("22021" | "22P05" | "22008"))
 }
 
 /// Whether the same request may well succeed a moment later.
@@ -127,6 +141,8 @@ fn status(refusal: &Refusal) -> StatusCode {
         Refusal::AccountInactive {}
         | Refusal::AccountSuspended {}
         | Refusal::ArtistOnly {}
+        | Refusal::GenerationHidden { .. }
+        | Refusal::StyleSuspended { .. }
         | Refusal::DeviceElsewhere {} => StatusCode::FORBIDDEN,
         Refusal::NotEnoughTokens { .. } | Refusal::SpendingFrozen { .. } => StatusCode::PAYMENT_REQUIRED,
         Refusal::StyleNameTaken { .. }

@@ -29,6 +29,7 @@ fn all(app: &App) -> Vec<(&'static str, BoxFuture<'_, sqlx::Result<u64>>)> {
         ("payment_events", following::events(app).boxed()),
         ("old_payment_events", following::forget_events(app).boxed()),
         ("uploads", uploads::sweep(app).boxed()),
+        ("discarded_objects", uploads::sweep_discarded(app).boxed()),
         ("sessions", sessions::sweep(app).boxed()),
         ("notifications", notifications::sweep(app).boxed()),
         ("mutations", mutations::sweep(app).boxed()),

@@ -914,6 +914,14 @@ export type Refusal =
 	voucher: number,
 	head: string,
 } } | 
+/**  An operator took it out of the gallery. */
+{ code: "generation_hidden"; details: {
+	generation: number,
+} } | 
+/**  An operator took it out of use. */
+{ code: "style_suspended"; details: {
+	style: string,
+} } | 
 /**  Another request came under this key before. */
 { code: "idempotency_key_reused"; details: Record<string, never> } | 
 /**  More requests than one address or account may send. */

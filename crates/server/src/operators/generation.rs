@@ -3,6 +3,7 @@
 use atelier_contract::{GenerationId, TicketState, UserId};
 use clap::Subcommand;
 use serde_json::json;
+use sqlx::PgTransaction;
 
 use super::{Act, OperatorError};
 use crate::app::App;
@@ -17,8 +18,10 @@ pub enum GenerationCommand {
     Reviews,
     /// Approve a refund that waits for a review: the tokens go back in full.
     Refund(GenerationAct),
-    /// Take it out of the gallery.
+    /// Take it out of the gallery, whoever's it is: its maker cannot show it again.
     Hide(GenerationAct),
+    /// Let its maker show a hidden one again.
+    Show(GenerationAct),
 }
 
 /// Which generation, by whom and why.
@@ -39,6 +42,7 @@ pub async fn run(app: &App, command: GenerationCommand) -> Result<Vec<String>, O
         GenerationCommand::Reviews => reviews(app).await,
         GenerationCommand::Refund(act) => refund(app, act).await.map(|()| Vec::new()),
         GenerationCommand::Hide(act) => hide(app, act).await.map(|()| Vec::new()),
+        GenerationCommand::Show(act) => show(app, act).await.map(|()| Vec::new()),
     }
 }
 
@@ -72,17 +76,11 @@ async fn reviews(app: &App) -> Result<Vec<String>, OperatorError> {
 
 async fn refund(app: &App, GenerationAct { generation, act }: GenerationAct) -> Result<(), OperatorError> {
     let mut tx = app.pool.begin().await?;
-    let unknown = OperatorError::Unknown {
-        noun: "generation",
-        sought: generation.to_string(),
-    };
-    let mut ticket = lock_any(&mut tx, generation).await?.ok_or(unknown)?;
+    let mut ticket = lock_any(&mut tx, generation)
+        .await?
+        .ok_or_else(|| unknown(generation))?;
     if ticket.state()? != TicketState::Review {
-        return Err(OperatorError::State {
-            noun: "generation",
-            id: generation.get(),
-            state: format!("is {}", ticket.state),
-        });
+        return Err(state(generation, format!("is {}", ticket.state)));
     }
     let details = json!({ "user": ticket.user, "tokens": ticket.cost_tokens });
     act.note(&mut tx, "generation refund", generation.get(), details)
@@ -94,23 +92,70 @@ async fn refund(app: &App, GenerationAct { generation, act }: GenerationAct) -> 
 
 async fn hide(app: &App, GenerationAct { generation, act }: GenerationAct) -> Result<(), OperatorError> {
     let mut tx = app.pool.begin().await?;
-    let owner = sqlx::query_scalar!(
-        r#"UPDATE generations
-              SET is_public = FALSE, updated_at = CURRENT_TIMESTAMP
-            WHERE id = $1 AND is_public
-        RETURNING user_id AS "user_id: UserId""#,
+    let owner = lock_owner(&mut tx, generation).await?;
+    // Also one that its maker does not show just now: they are not to show it.
+    let hidden = sqlx::query!(
+        "INSERT INTO hidden_generations (generation_id) VALUES ($1) ON CONFLICT DO NOTHING",
         generation.get(),
     )
-    .fetch_optional(&mut *tx)
-    .await?
-    .ok_or(OperatorError::State {
-        noun: "generation",
-        id: generation.get(),
-        state: "is not in the gallery".to_owned(),
-    })?;
-    act.note(&mut tx, "generation hide", generation.get(), json!({}))
-        .await?;
+    .execute(&mut *tx)
+    .await?;
+    if hidden.rows_affected() == 0 {
+        return Err(state(generation, "is hidden already".to_owned()));
+    }
+    let shown = sqlx::query!(
+        "UPDATE generations SET is_public = FALSE, updated_at = now() WHERE id = $1 AND is_public",
+        generation.get(),
+    )
+    .execute(&mut *tx)
+    .await?;
+    let details = json!({ "before": { "is_public": shown.rows_affected() > 0 } });
+    act.note(&mut tx, "generation hide", generation.get(), details).await?;
     feed::append(&mut tx, owner, Change::Generation(generation)).await?;
     tx.commit().await?;
     Ok(())
+}
+
+async fn show(app: &App, GenerationAct { generation, act }: GenerationAct) -> Result<(), OperatorError> {
+    let mut tx = app.pool.begin().await?;
+    lock_owner(&mut tx, generation).await?;
+    let hidden = sqlx::query!(
+        "DELETE FROM hidden_generations WHERE generation_id = $1",
+        generation.get()
+    )
+    .execute(&mut *tx)
+    .await?;
+    if hidden.rows_affected() == 0 {
+        return Err(state(generation, "is not hidden".to_owned()));
+    }
+    act.note(&mut tx, "generation show", generation.get(), json!({}))
+        .await?;
+    tx.commit().await?;
+    Ok(())
+}
+
+/// Locks a generation's row; gives whose it is.
+async fn lock_owner(tx: &mut PgTransaction<'_>, generation: GenerationId) -> Result<UserId, OperatorError> {
+    sqlx::query_scalar!(
+        r#"SELECT user_id AS "owner: UserId" FROM generations WHERE id = $1 FOR UPDATE"#,
+        generation.get(),
+    )
+    .fetch_optional(&mut **tx)
+    .await?
+    .ok_or_else(|| unknown(generation))
+}
+
+fn unknown(generation: GenerationId) -> OperatorError {
+    OperatorError::Unknown {
+        noun: "generation",
+        sought: generation.to_string(),
+    }
+}
+
+fn state(generation: GenerationId, state: String) -> OperatorError {
+    OperatorError::State {
+        noun: "generation",
+        id: generation.get(),
+        state,
+    }
 }

@@ -1,11 +1,12 @@
 //! `atelier-server tag`: takes a word out of use, or back.
 
-use atelier_contract::TagId;
+use atelier_contract::{Refusal, Tag, TagId};
 use clap::Subcommand;
 use serde_json::json;
 
 use super::{Act, OperatorError};
 use crate::app::App;
+use crate::refused::Refused;
 
 /// What is done to a tag.
 #[derive(Debug, Subcommand)]
@@ -34,6 +35,8 @@ pub async fn run(app: &App, command: TagCommand) -> Result<(), OperatorError> {
         TagCommand::Deactivate(act) => ("tag deactivate", act, false),
         TagCommand::Activate(act) => ("tag activate", act, true),
     };
+    // Written as everybody's are.
+    let tag = Tag::parse(&tag).map_err(|error| Refused::from(Refusal::from(error)))?;
     let mut tx = app.pool.begin().await?;
     // A word that nobody has used yet can be kept from being used.
     let id = sqlx::query_scalar!(
@@ -43,14 +46,13 @@ pub async fn run(app: &App, command: TagCommand) -> Result<(), OperatorError> {
                       SET is_active = EXCLUDED.is_active
                     WHERE tags.is_active <> EXCLUDED.is_active
         RETURNING id AS "id: TagId""#,
-        tag.to_lowercase(),
+        tag.as_str(),
         active,
     )
     .fetch_optional(&mut *tx)
     .await?
     .ok_or_else(|| OperatorError::Refused(format!("the tag {tag} is so already")))?;
-    act.note(&mut tx, action, id.get(), json!({ "tag": tag.to_lowercase() }))
-        .await?;
+    act.note(&mut tx, action, id.get(), json!({ "tag": tag })).await?;
     tx.commit().await?;
     Ok(())
 }

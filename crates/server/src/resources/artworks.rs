@@ -160,12 +160,10 @@ async fn remove(State(app): State<App>, caller: Caller, Path(id): Path<ArtworkId
     let mut tx = app.pool.begin().await?;
     let own = lock_with_style(&mut tx, caller.user, id).await?;
     require_rest(&own)?;
-    let key = sqlx::query_scalar!("DELETE FROM artworks WHERE id = $1 RETURNING image_url", id.get())
-        .fetch_one(&mut *tx)
+    sqlx::query!("DELETE FROM artworks WHERE id = $1", id.get())
+        .execute(&mut *tx)
         .await?;
     tx.commit().await?;
-    // The row is gone for good; a file that stays behind is only room.
-    uploads::forget(&app, &key).await;
     Ok(StatusCode::NO_CONTENT)
 }
 

@@ -1,16 +1,16 @@
 //! Comments on generations, and replies to them. Everything that changes how many there are holds the generation's row, so that its count
-//! is exact.
+//! is exact. What somebody said who has left is kept and counted but not shown, with the replies to it, until they are back.
 
 use atelier_contract::{
-    COMMENT_CHARS_MAX, CommentChange, CommentId, CommentView, GenerationId, NewComment, NotificationType, Page,
-    Refusal, TargetType, UserId,
+    COMMENT_CHARS_MAX, CommentChange, CommentId, CommentView, GenerationId, NewComment, NotificationId,
+    NotificationType, Page, Refusal, TargetType, UserId,
 };
 use axum::Json;
 use axum::extract::{Path, Query, State};
 use axum::http::StatusCode;
 use chrono::{DateTime, Utc};
 use serde_json::json;
-use sqlx::{PgPool, PgTransaction};
+use sqlx::{PgExecutor, PgPool, PgTransaction};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
@@ -66,7 +66,7 @@ impl From<Row> for CommentView {
 ///
 /// # Errors
 /// The database's.
-pub(crate) async fn views(pool: &PgPool, ids: &[i64], viewer: Option<UserId>) -> Answer<Vec<CommentView>> {
+pub(crate) async fn views(db: impl PgExecutor<'_>, ids: &[i64], viewer: Option<UserId>) -> Answer<Vec<CommentView>> {
     let rows = sqlx::query_as!(
         Row,
         r#"SELECT comments.id AS "id: CommentId", comments.generation_id AS "generation: GenerationId",
@@ -78,21 +78,21 @@ pub(crate) async fn views(pool: &PgPool, ids: &[i64], viewer: Option<UserId>) ->
              JOIN users ON users.id = comments.user_id
              JOIN generations ON generations.id = comments.generation_id
              JOIN users AS owners ON owners.id = generations.user_id
-            WHERE generations.user_id = $2 OR (generations.is_public AND owners.is_active)
+        LEFT JOIN comments AS parents ON parents.id = comments.parent_id
+        LEFT JOIN users AS parent_authors ON parent_authors.id = parents.user_id
+            WHERE (generations.user_id = $2 OR (generations.is_public AND owners.is_active))
+              AND (comments.user_id = $2 OR (users.is_active AND parent_authors.is_active IS NOT FALSE))
          ORDER BY wanted.place"#,
         ids,
         viewer.map(UserId::get),
     )
-    .fetch_all(pool)
+    .fetch_all(db)
     .await?;
     Ok(rows.into_iter().map(CommentView::from).collect())
 }
 
-async fn view(app: &App, id: CommentId, viewer: Option<UserId>) -> Answer<CommentView> {
-    views(&app.pool, &[id.get()], viewer)
-        .await?
-        .pop()
-        .ok_or_else(|| unknown(id))
+async fn view(db: impl PgExecutor<'_>, id: CommentId, viewer: Option<UserId>) -> Answer<CommentView> {
+    views(db, &[id.get()], viewer).await?.pop().ok_or_else(|| unknown(id))
 }
 
 fn unknown(id: CommentId) -> Refused {
@@ -176,7 +176,7 @@ async fn show(
     MaybeCaller(caller): MaybeCaller,
     Path(id): Path<CommentId>,
 ) -> Answer<Json<CommentView>> {
-    Ok(Json(view(&app, id, caller.map(|caller| caller.user)).await?))
+    Ok(Json(view(&app.pool, id, caller.map(|caller| caller.user)).await?))
 }
 
 /// Says something about a generation, or replies to who did.
@@ -199,11 +199,11 @@ async fn add(
             let mut changes = Changes::default();
             let comment = add_in(tx, caller.user, id, &request, &mut changes).await?;
             changes.append(tx).await?;
-            Ok(comment)
+            view(&mut **tx, comment, Some(caller.user)).await
         },
     )
     .await?;
-    Ok((StatusCode::CREATED, Json(view(&app, comment, Some(caller.user)).await?)))
+    Ok((StatusCode::CREATED, Json(comment)))
 }
 
 /// Adds a comment of `user`'s.
@@ -316,7 +316,7 @@ async fn edit(
     edit_in(&mut tx, caller.user, id, &request.content, &mut changes).await?;
     changes.append(&mut tx).await?;
     tx.commit().await?;
-    Ok(Json(view(&app, id, Some(caller.user)).await?))
+    Ok(Json(view(&app.pool, id, Some(caller.user)).await?))
 }
 
 /// Other words for a comment of `user`'s.
@@ -385,7 +385,8 @@ pub(crate) async fn remove_in(
     .fetch_optional(&mut **tx)
     .await?
     .ok_or_else(|| unknown(id))?;
-    let gone = sqlx::query!(
+    let gone = sqlx::query_as!(
+        Gone,
         r#"SELECT id AS "id: CommentId", user_id AS "user: UserId" FROM comments WHERE id = $1 OR parent_id = $1"#,
         id.get()
     )
@@ -399,8 +400,36 @@ pub(crate) async fn remove_in(
         .execute(&mut **tx)
         .await?;
     count(tx, generation, -i32::try_from(gone.len()).unwrap_or(i32::MAX)).await?;
+    forget_previews(tx, &gone, changes).await?;
     for comment in gone {
         changes.note(comment.user, Change::Comment(comment.id));
+    }
+    Ok(())
+}
+
+/// A comment that is gone, and who wrote it.
+struct Gone {
+    id: CommentId,
+    user: UserId,
+}
+
+/// Takes the words of comments that are gone out of what was told of them.
+async fn forget_previews(tx: &mut PgTransaction<'_>, gone: &[Gone], changes: &mut Changes) -> sqlx::Result<()> {
+    let comments: Vec<i64> = gone.iter().map(|comment| comment.id.get()).collect();
+    let authors: Vec<i64> = gone.iter().map(|comment| comment.user.get()).collect();
+    let told = sqlx::query!(
+        r#"UPDATE notifications
+              SET metadata = metadata - 'preview'
+             FROM unnest($1::bigint[], $2::bigint[]) AS gone(comment, author)
+            WHERE actor_id = gone.author AND type = 'comment' AND target_id = gone.comment
+        RETURNING id AS "id: NotificationId", recipient_id AS "recipient: UserId""#,
+        &comments,
+        &authors,
+    )
+    .fetch_all(&mut **tx)
+    .await?;
+    for notice in told {
+        changes.note(notice.recipient, Change::Notification(notice.id));
     }
     Ok(())
 }

@@ -159,6 +159,20 @@ async fn count(tx: &mut PgTransaction<'_>, user: UserId, rows: u64, by: i32) -> 
     Ok(true)
 }
 
+/// Refuses to list for nobody, or for who has left.
+async fn require_here(pool: &PgPool, user: UserId) -> Answer<()> {
+    let here = sqlx::query_scalar!(
+        r#"SELECT EXISTS (SELECT FROM users WHERE id = $1 AND is_active AND provider <> 'platform') AS "here!""#,
+        user.get(),
+    )
+    .fetch_one(pool)
+    .await?;
+    if !here {
+        return Err(Refusal::UserUnknown { user: user.get() }.into());
+    }
+    Ok(())
+}
+
 /// Who follows somebody, the newest first.
 #[utoipa::path(get, path = "/users/{id}/followers", tag = "follows", security((), ("bearer" = [])),
     params(("id" = UserId, Path), PageQuery), responses((status = 200, body = Page<PersonCard>)))]
@@ -167,6 +181,7 @@ async fn followers(
     Path(user): Path<UserId>,
     Query(page): Query<PageQuery>,
 ) -> Answer<Json<Page<PersonCard>>> {
+    require_here(&app.reads, user).await?;
     let rows = sqlx::query_as!(
         Person,
         r#"SELECT follows.id, users.id AS "user: UserId", users.username, artists.artist_name AS "artist_name?",
@@ -194,6 +209,7 @@ async fn following(
     Path(user): Path<UserId>,
     Query(page): Query<PageQuery>,
 ) -> Answer<Json<Page<PersonCard>>> {
+    require_here(&app.reads, user).await?;
     let rows = sqlx::query_as!(
         Person,
         r#"SELECT follows.id, users.id AS "user: UserId", users.username, artists.artist_name AS "artist_name?",

@@ -72,16 +72,19 @@ async fn report_made(
     key: IdempotencyKey,
     Json(request): Json<MadeGeneration>,
 ) -> Answer<(StatusCode, Json<GenerationView>)> {
-    let id = idempotency::once(
+    let made = idempotency::once(
         &app,
         caller.user,
         &key,
         "POST /generations/made",
         &request,
-        async |tx| made_in(tx, caller.user, &request).await,
+        async |tx| {
+            let id = made_in(tx, caller.user, &request).await?;
+            view(&mut **tx, id, Some(caller.user)).await
+        },
     )
     .await?;
-    Ok((StatusCode::CREATED, Json(view(&app.pool, id, Some(caller.user)).await?)))
+    Ok((StatusCode::CREATED, Json(made)))
 }
 
 async fn made_in(tx: &mut PgTransaction<'_>, user: UserId, request: &MadeGeneration) -> Answer<GenerationId> {
@@ -159,7 +162,8 @@ async fn change(
 /// Changes a generation of `user`'s.
 ///
 /// # Errors
-/// [`Refusal::GenerationUnknown`] for one that is not theirs, [`Refusal::GenerationNotShowable`], [`Refusal::UploadUnknown`].
+/// [`Refusal::GenerationUnknown`] for one that is not theirs, [`Refusal::GenerationNotShowable`], [`Refusal::GenerationHidden`],
+/// [`Refusal::UploadUnknown`].
 pub(crate) async fn change_in(
     tx: &mut PgTransaction<'_>,
     user: UserId,
@@ -186,6 +190,9 @@ pub(crate) async fn change_in(
     {
         return Err(Refusal::GenerationNotShowable { generation: id.get() }.into());
     }
+    if publishes {
+        require_not_hidden(tx, id).await?;
+    }
     let result = match request.result {
         Some(upload) => Some(
             uploads::take(tx, upload, user, UploadPurpose::Picture)
@@ -209,6 +216,21 @@ pub(crate) async fn change_in(
     .execute(&mut **tx)
     .await?;
     changes.note(user, Change::Generation(id));
+    Ok(())
+}
+
+/// Refuses to show what an operator took out of the gallery. Asked after the generation's row is locked: what waited for the lock sees
+/// what was done meanwhile.
+async fn require_not_hidden(tx: &mut PgTransaction<'_>, id: GenerationId) -> Answer<()> {
+    let hidden = sqlx::query_scalar!(
+        r#"SELECT EXISTS (SELECT FROM hidden_generations WHERE generation_id = $1) AS "hidden!""#,
+        id.get(),
+    )
+    .fetch_one(&mut **tx)
+    .await?;
+    if hidden {
+        return Err(Refusal::GenerationHidden { generation: id.get() }.into());
+    }
     Ok(())
 }
 

@@ -17,7 +17,7 @@ use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use axum::response::Response;
 use chrono::{DateTime, NaiveDate, Utc};
-use sqlx::{PgPool, PgTransaction};
+use sqlx::{PgConnection, PgExecutor, PgPool, PgTransaction};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
@@ -54,11 +54,13 @@ async fn create(
     check_name(&request.name)?;
     check_description(request.description.as_deref())?;
     let styles_max = app.config.styles_per_artist_max;
-    let id = idempotency::once(&app, caller.user, &key, "POST /styles", &request, async |tx| {
-        create_in(tx, caller.user, &request, styles_max).await
+    let begun = idempotency::once(&app, caller.user, &key, "POST /styles", &request, async |tx| {
+        let id = create_in(tx, caller.user, &request, styles_max).await?;
+        let view = views_in(tx, &[id.get()], Some(caller.user)).await?.pop();
+        view.ok_or_else(|| unknown(id))
     })
     .await?;
-    Ok((StatusCode::CREATED, Json(view(&app.pool, id, Some(caller.user)).await?)))
+    Ok((StatusCode::CREATED, Json(begun)))
 }
 
 async fn create_in(tx: &mut PgTransaction<'_>, artist: UserId, request: &NewStyle, styles_max: u32) -> Answer<StyleId> {
@@ -120,6 +122,7 @@ async fn change(
     let mut tx = app.pool.begin().await?;
     let own = lock_own(&mut tx, caller.user, id).await?;
     if request.is_active == Some(true) && !own.is_active {
+        require_not_suspended(&mut tx, id, &own).await?;
         let others = sqlx::query_scalar!(
             r#"SELECT count(*) AS "others!" FROM styles WHERE artist_id = $1 AND is_active"#,
             caller.user.get(),
@@ -195,15 +198,17 @@ async fn thumbnail(
 ) -> Answer<Response> {
     let viewer = caller.map(|caller| caller.user.get());
     let key = sqlx::query_scalar!(
-        r#"SELECT thumbnail_url AS "key!"
+        r#"SELECT styles.thumbnail_url AS "key!"
              FROM styles
-            WHERE id = $1
-              AND thumbnail_url IS NOT NULL
-              AND (artist_id = $2 OR (published_at IS NOT NULL AND is_active AND NOT is_flagged))"#,
+             JOIN users ON users.id = styles.artist_id
+            WHERE styles.id = $1
+              AND styles.thumbnail_url IS NOT NULL
+              AND (styles.artist_id = $2
+                   OR (styles.published_at IS NOT NULL AND styles.is_active AND NOT styles.is_flagged AND users.is_active))"#,
         id.get(),
         viewer,
     )
-    .fetch_optional(&app.reads)
+    .fetch_optional(&app.pool)
     .await?
     .ok_or_else(|| unknown(id))?;
     uploads::serve(&app, &key).await
@@ -234,6 +239,22 @@ pub(crate) async fn lock_own(tx: &mut PgTransaction<'_>, artist: UserId, id: Sty
     .fetch_optional(&mut **tx)
     .await?
     .ok_or_else(|| unknown(id))
+}
+
+/// Refuses to put back what an operator took out of use. Asked after the style's row is locked: what waited for the lock sees what was
+/// done meanwhile.
+async fn require_not_suspended(tx: &mut PgTransaction<'_>, id: StyleId, own: &Own) -> Answer<()> {
+    let suspended = sqlx::query_scalar!(
+        r#"SELECT EXISTS (SELECT FROM suspended_styles WHERE style_id = $1) AS "suspended!""#,
+        id.get(),
+    )
+    .fetch_one(&mut **tx)
+    .await?;
+    if suspended {
+        let style = own.name.clone();
+        return Err(Refusal::StyleSuspended { style }.into());
+    }
+    Ok(())
 }
 
 pub(crate) fn unknown(id: StyleId) -> Refused {
@@ -328,6 +349,11 @@ struct StyleRow {
 /// # Errors
 /// The database's.
 pub(crate) async fn views(pool: &PgPool, ids: &[i64], viewer: Option<UserId>) -> Answer<Vec<StyleView>> {
+    views_in(&mut *pool.acquire().await?, ids, viewer).await
+}
+
+/// As [`views`], where something may have been written that nobody else sees yet.
+async fn views_in(db: &mut PgConnection, ids: &[i64], viewer: Option<UserId>) -> Answer<Vec<StyleView>> {
     let rows = sqlx::query_as!(
         StyleRow,
         r#"SELECT styles.id AS "id: StyleId", styles.description, styles.valid_from, styles.valid_to, styles.created_at,
@@ -353,10 +379,10 @@ pub(crate) async fn views(pool: &PgPool, ids: &[i64], viewer: Option<UserId>) ->
         ids,
         viewer.map(UserId::get),
     )
-    .fetch_all(pool)
+    .fetch_all(&mut *db)
     .await?;
     let ids: Vec<StyleId> = rows.iter().map(|row| row.id).collect();
-    let cards = cards(pool, &ids).await?;
+    let cards = cards(db, &ids).await?;
     rows.into_iter()
         .zip(cards)
         .map(|(row, card)| shown(row, card))
@@ -424,7 +450,7 @@ struct CardRow {
 }
 
 /// Cards of these styles, in the order of `ids`. Who may see them is for the caller to know.
-pub(crate) async fn cards(pool: &PgPool, ids: &[StyleId]) -> Answer<Vec<StyleCard>> {
+pub(crate) async fn cards(db: impl PgExecutor<'_>, ids: &[StyleId]) -> Answer<Vec<StyleCard>> {
     let ids: Vec<i64> = ids.iter().map(|id| id.get()).collect();
     let rows = sqlx::query_as!(
         CardRow,
@@ -444,7 +470,7 @@ pub(crate) async fn cards(pool: &PgPool, ids: &[StyleId]) -> Answer<Vec<StyleCar
          ORDER BY wanted.place"#,
         &ids,
     )
-    .fetch_all(pool)
+    .fetch_all(db)
     .await?;
     rows.into_iter().map(card).collect()
 }

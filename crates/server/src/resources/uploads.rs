@@ -4,8 +4,10 @@
 //! are decoded under limits and written anew, so that no metadata and no trick of a format survives; a LoRA is checked and
 //! encrypted. What nobody takes within a day is removed.
 
+mod discarded;
 mod lora;
 mod picture;
+mod verify;
 
 use atelier_contract::{NewUpload, Refusal, Sha256, Upload, UploadId, UploadPurpose, UploadStatus, UserId};
 use axum::Json;
@@ -23,12 +25,17 @@ use crate::caller::Caller;
 use crate::objects::{Declared, PutError};
 use crate::refused::{Answer, Refused};
 use crate::resources::styles::column;
+use verify::verify;
+
+pub(crate) use discarded::sweep as sweep_discarded;
 
 const MIB: u64 = 1 << 20;
 /// How long an upload may be brought and taken.
 const VALID: Duration = Duration::hours(24);
 /// How long a presigned address is good for.
 const ADDRESS_VALID: std::time::Duration = std::time::Duration::from_secs(15 * 60);
+/// When to bring again what somebody else is bringing.
+const TURN_RETRY_S: u64 = 10;
 /// Uploads that a user may have open: the artworks of a style, and some.
 const OPEN_MAX: i64 = 200;
 
@@ -106,23 +113,23 @@ async fn show(State(app): State<App>, caller: Caller, Path(id): Path<UploadId>) 
     Ok(Json(view(&app, row).await?))
 }
 
-/// Brings the bytes. They are checked while they come and once they are there; a repeat with the same bytes changes nothing.
+/// Brings the bytes. They are checked while they come and once they are there; a repeat changes nothing, also one that comes while the
+/// first is under way.
 #[utoipa::path(put, path = "/uploads/{id}/content", tag = "uploads", params(("id" = UploadId, Path)),
     request_body(content = Vec<u8>, content_type = "application/octet-stream"), responses((status = 200, body = Upload)))]
 async fn bring(State(app): State<App>, caller: Caller, Path(id): Path<UploadId>, body: Body) -> Answer<Json<Upload>> {
+    find(&app, caller.user, id).await?;
+    let key = quarantine(id);
+    let Some(_turn) = app.objects.turn(&key).await else {
+        return Err(Refusal::ServerBusy { retry_s: TURN_RETRY_S }.into());
+    };
     let row = find(&app, caller.user, id).await?;
-    if row.status()? != UploadStatus::Declared {
-        return Ok(Json(view(&app, row).await?));
+    if row.status()? == UploadStatus::Declared {
+        let put = app
+            .objects
+            .put_quarantined(&key, body.into_data_stream(), row.declared()?);
+        verify(&app, &row, put.await).await?;
     }
-    let declared = row.declared()?;
-    let put = app
-        .objects
-        .put_quarantined(&quarantine(id), body.into_data_stream(), declared)
-        .await;
-    if let Err(error) = put {
-        return Err(not_as_declared(id, error));
-    }
-    verify(&app, &row).await?;
     Ok(Json(view(&app, find(&app, caller.user, id).await?).await?))
 }
 
@@ -132,11 +139,8 @@ async fn bring(State(app): State<App>, caller: Caller, Path(id): Path<UploadId>,
 async fn check(State(app): State<App>, caller: Caller, Path(id): Path<UploadId>) -> Answer<Json<Upload>> {
     let row = find(&app, caller.user, id).await?;
     if row.status()? == UploadStatus::Declared {
-        let declared = row.declared()?;
-        if let Err(error) = app.objects.check_quarantined(&quarantine(id), declared).await {
-            return Err(not_as_declared(id, error));
-        }
-        verify(&app, &row).await?;
+        let brought = app.objects.check_quarantined(&quarantine(id), row.declared()?).await;
+        verify(&app, &row, brought).await?;
     }
     Ok(Json(view(&app, find(&app, caller.user, id).await?).await?))
 }
@@ -206,7 +210,7 @@ fn quarantine(id: UploadId) -> String {
 
 fn not_as_declared(id: UploadId, error: PutError) -> Refused {
     let reason = match error {
-        PutError::Size { .. } | PutError::Hash | PutError::Missing => error.to_string(),
+        PutError::Size { .. } | PutError::Hash | PutError::Missing | PutError::Changed => error.to_string(),
         PutError::Body(error) => {
             tracing::info!(%id, %error, "an upload broke off");
             "the upload broke off".to_owned()
@@ -219,95 +223,15 @@ fn not_as_declared(id: UploadId, error: PutError) -> Refused {
             .into();
         }
     };
+    refused(id, reason)
+}
+
+fn refused(id: UploadId, reason: String) -> Refused {
     Refusal::UploadRefused {
         upload: id.get(),
         reason,
     }
     .into()
-}
-
-/// A checked file, in its place.
-struct Checked {
-    object_key: String,
-    media_type: &'static str,
-    size_px: Option<(u32, u32)>,
-    content_key: Option<[u8; 32]>,
-}
-
-/// Looks at bytes in quarantine that are those declared, and puts what is good in its place.
-async fn verify(app: &App, row: &Row) -> Answer<()> {
-    let purpose: UploadPurpose = column(row.purpose.parse())?;
-    let checked = match purpose {
-        UploadPurpose::Lora => lora::check(app, &quarantine(row.id)).await,
-        UploadPurpose::Artwork
-        | UploadPurpose::Thumbnail
-        | UploadPurpose::Picture
-        | UploadPurpose::Signature
-        | UploadPurpose::ProfileImage => picture::check(app, &quarantine(row.id)).await,
-    };
-    let checked = match checked {
-        Ok(checked) => checked,
-        Err(CheckError::Content(reason)) => {
-            sqlx::query!(
-                "UPDATE uploads SET status = 'refused', reason = $2 WHERE id = $1 AND status = 'declared'",
-                row.id.get(),
-                reason,
-            )
-            .execute(&app.pool)
-            .await?;
-            forget(app, &quarantine(row.id)).await;
-            return Err(Refusal::UploadRefused {
-                upload: row.id.get(),
-                reason,
-            }
-            .into());
-        }
-        Err(CheckError::Store(error)) => {
-            tracing::error!(id = %row.id, %error, "the object store failed");
-            return Err(Refusal::Internal {
-                reason: "objects".to_owned(),
-            }
-            .into());
-        }
-    };
-    let moved = sqlx::query!(
-        r#"UPDATE uploads
-              SET status = 'verified', object_key = $2, media_type = $3, width_px = $4, height_px = $5, content_key = $6
-            WHERE id = $1 AND status = 'declared'"#,
-        row.id.get(),
-        checked.object_key,
-        checked.media_type,
-        checked.size_px.and_then(|(width, _)| i32::try_from(width).ok()),
-        checked.size_px.and_then(|(_, height)| i32::try_from(height).ok()),
-        checked.content_key.as_ref().map(<[u8; 32]>::as_slice),
-    )
-    .execute(&app.pool)
-    .await?;
-    if moved.rows_affected() == 0 {
-        // Brought twice at once; the other is in its place.
-        forget(app, &checked.object_key).await;
-    }
-    forget(app, &quarantine(row.id)).await;
-    Ok(())
-}
-
-/// Why a file is not taken.
-enum CheckError {
-    /// It is not what its purpose needs; says what a person may read.
-    Content(String),
-    /// The store failed.
-    Store(object_store::Error),
-}
-
-impl From<object_store::Error> for CheckError {
-    fn from(error: object_store::Error) -> Self {
-        Self::Store(error)
-    }
-}
-
-/// A name that nobody can guess and nothing else has.
-fn fresh_key(folder: &str, extension: &str) -> String {
-    format!("{folder}/{}.{extension}", uuid::Uuid::new_v4().simple())
 }
 
 /// What a row gets that takes an upload.
@@ -373,32 +297,28 @@ pub(crate) async fn serve(app: &App, key: &str) -> Answer<Response> {
     Ok(response)
 }
 
-/// Removes an object that no row names any more. One that stays behind costs only room, so that this fails in silence but for the log.
-pub(crate) async fn forget(app: &App, key: &str) {
+/// Removes an object that no row names any more. One that stays behind is noted as discarded, so that this fails in silence but for the log.
+async fn forget(app: &App, key: &str) {
     if let Err(error) = app.objects.delete(key).await {
         tracing::warn!(%key, %error, "an object stays behind");
     }
 }
 
-/// Removes what nobody took in time.
+/// Removes what nobody took in time, and the rows of what was taken then. Their objects are noted as discarded by a trigger.
+///
+/// # Errors
+/// The database's.
 pub(crate) async fn sweep(app: &App) -> Result<u64, sqlx::Error> {
-    let rows = sqlx::query!(
+    let gone = sqlx::query!(
         r#"DELETE FROM uploads
             WHERE id IN (SELECT id
                            FROM uploads
-                          WHERE status <> 'used' AND expires_at < now() - interval '1 hour'
+                          WHERE expires_at < now() - interval '1 hour'
                        ORDER BY expires_at
                           LIMIT 500
-                            FOR UPDATE SKIP LOCKED)
-        RETURNING id AS "id: UploadId", object_key"#,
+                            FOR UPDATE SKIP LOCKED)"#,
     )
-    .fetch_all(&app.pool)
+    .execute(&app.pool)
     .await?;
-    for row in &rows {
-        forget(app, &quarantine(row.id)).await;
-        if let Some(key) = &row.object_key {
-            forget(app, key).await;
-        }
-    }
-    Ok(rows.len() as u64)
+    Ok(gone.rows_affected())
 }

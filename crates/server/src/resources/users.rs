@@ -52,12 +52,6 @@ async fn change(State(app): State<App>, caller: Caller, Json(request): Json<Acco
         return Err(invalid("a picture is either set or taken away").into());
     }
     let mut tx = app.pool.begin().await?;
-    let old = sqlx::query_scalar!(
-        "SELECT profile_image FROM users WHERE id = $1 FOR NO KEY UPDATE",
-        caller.user.get(),
-    )
-    .fetch_one(&mut *tx)
-    .await?;
     let image = match request.profile_image {
         Some(upload) => {
             let taken = uploads::take(&mut tx, upload, caller.user, UploadPurpose::ProfileImage).await?;
@@ -84,9 +78,6 @@ async fn change(State(app): State<App>, caller: Caller, Json(request): Json<Acco
     changed.map_err(|error| name_taken(error, request.username.as_deref().unwrap_or_default()))?;
     feed::append(&mut tx, caller.user, Change::Profile).await?;
     tx.commit().await?;
-    if let Some(old) = old.filter(|_| replaced) {
-        uploads::forget(&app, &old).await;
-    }
     Ok(Json(account(&app, caller.user).await?))
 }
 

@@ -2,7 +2,7 @@
 
 use atelier_contract::{
     Attempt, GenerationView, JournalEntry, JournalState, Page, Seed, Sha256, TicketClaims, TicketState, TicketView,
-    VouchersBought,
+    VoucherView, VouchersBought,
 };
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -131,6 +131,8 @@ async fn a_picture_is_made_paid_and_opened() {
         paid,
         "a repeat pays nothing"
     );
+    let other = json!({ "fence": 1, "ciphertext_sha256": sha256(b"another") });
+    assert_eq!(user.post(&path, &other).await.code(), "ticket_moved");
     assert_eq!(
         user.begin(id, 1).await.is::<Attempt>().ticket.state,
         TicketState::Committed,
@@ -226,6 +228,56 @@ async fn three_failures_are_paid_back_within_a_budget_and_then_reviewed() {
         .await,
         3
     );
+}
+
+#[tokio::test]
+async fn only_what_was_paid_buys_refunds_without_a_look() {
+    let (house, _, user, style) = shop().await;
+    let paid = user.make(style, 5, &["sea"]).await;
+    let give_up = async || {
+        let id = user.reserve(style, 5).await.generation;
+        user.begin(id, 1).await.is::<Attempt>();
+        let given: TicketView = user.post(&format!("/generations/{id}/void"), json!({})).await.is();
+        given.state
+    };
+    let execute = async |query: &'static str| {
+        let query = sqlx::query(query).bind(paid.get()).execute(house.pool());
+        query.await.expect("the database answers");
+    };
+    execute(
+        "INSERT INTO generations (user_id, style_id, status)
+         SELECT user_id, style_id, 'completed' FROM generations, generate_series(1, 80) WHERE id = $1",
+    )
+    .await;
+    for _ in 0..80 {
+        let id = user.reserve(style, 5).await.generation;
+        let never_begun: TicketView = user.post(&format!("/generations/{id}/void"), json!({})).await.is();
+        assert_eq!(never_begun.state, TicketState::Voided);
+    }
+    for _ in 0..3 {
+        assert_eq!(give_up().await, TicketState::Voided);
+    }
+    assert_eq!(
+        give_up().await,
+        TicketState::Review,
+        "neither free nor given back counts"
+    );
+    execute(
+        "WITH made AS (
+             INSERT INTO generations (user_id, style_id, status)
+             SELECT user_id, style_id, 'completed' FROM generations, generate_series(1, 79) WHERE id = $1
+          RETURNING id
+         )
+         INSERT INTO tickets (generation_id, user_id, style_version_id, device_key, cost_tokens, state, seal_public, seal_secret,
+                              ticket, ciphertext_sha256, receipt, expires_at, committed_at)
+         SELECT made.id, user_id, style_version_id, device_key, cost_tokens, state, seal_public, seal_secret, ticket,
+                ciphertext_sha256, receipt, expires_at, committed_at
+           FROM made, tickets
+          WHERE generation_id = $1",
+    )
+    .await;
+    assert_eq!(give_up().await, TicketState::Voided, "eighty paid ones buy four");
+    assert_eq!(give_up().await, TicketState::Review);
 }
 
 #[tokio::test]
@@ -436,20 +488,25 @@ async fn own_and_free_pictures_need_no_ticket() {
         ("completed", Some(Seed::from(u64::MAX)))
     );
     artist.publish(view.id).await;
+    let report = async || {
+        artist
+            .send_as("made", Method::POST, "/generations/made", Some(&made))
+            .await
+    };
+    let first = report().await;
+    let path = format!("/generations/{}", first.body["id"]);
+    artist
+        .patch(&path, json!({ "description": "harbour" }))
+        .await
+        .is::<GenerationView>();
+    assert_eq!(report().await.body, first.body, "a repeat gets the first answer");
 }
 
-#[tokio::test]
-async fn vouchers_are_spent_offline_and_redeemed_once() {
-    let (house, _, user, style) = shop().await;
-    let bought: VouchersBought = user
-        .post("/vouchers", json!({ "style": style, "count": 3, "cost_tokens": 5 }))
-        .await
-        .is();
-    assert_eq!(user.balance(&house).await, 85);
-    assert_eq!(user.open(&bought.package).await, lora());
+/// A journal of a new device that spends `vouchers` one after the other.
+fn journal(vouchers: &[VoucherView]) -> Vec<JournalEntry> {
     let mut previous = Sha256::new([0; 32]);
     let mut entries = Vec::new();
-    for voucher in &bought.vouchers[..2] {
+    for voucher in vouchers {
         let mut entry = JournalEntry {
             voucher: voucher.id,
             tags: vec![atelier_contract::Tag::parse("sea").expect("it is there")],
@@ -464,6 +521,50 @@ async fn vouchers_are_spent_offline_and_redeemed_once() {
         previous = entry.hash;
         entries.push(entry);
     }
+    entries
+}
+
+#[tokio::test]
+async fn a_journal_and_the_sweep_of_vouchers_do_not_wait_in_a_circle() {
+    let (house, _, user, style) = shop().await;
+    let bought: VouchersBought = user
+        .post("/vouchers", json!({ "style": style, "count": 2, "cost_tokens": 5 }))
+        .await
+        .is();
+    let entries = journal(&bought.vouchers);
+    // As the sweep does: it has a voucher, and the feed of its user is next.
+    let mut sweep = house.pool().begin().await.expect("a transaction");
+    sqlx::query("SELECT FROM vouchers WHERE id = $1 FOR UPDATE")
+        .bind(bought.vouchers[1].id)
+        .execute(&mut *sweep)
+        .await
+        .expect("the database answers");
+    let device = user.clone();
+    let push = tokio::spawn(async move { device.post("/vouchers/journal", json!({ "entries": entries })).await });
+    house.somebody_waits().await;
+    sqlx::query("UPDATE user_feed SET seq = seq + 1 WHERE user_id = $1")
+        .bind(user.user)
+        .execute(&mut *sweep)
+        .await
+        .expect("the journal does not hold it");
+    sweep.commit().await.expect("the database answers");
+    let state: JournalState = push.await.expect("no panic").is();
+    assert!(
+        state.outcomes.iter().all(|outcome| outcome.generation.is_some()),
+        "{state:?}"
+    );
+}
+
+#[tokio::test]
+async fn vouchers_are_spent_offline_and_redeemed_once() {
+    let (house, _, user, style) = shop().await;
+    let bought: VouchersBought = user
+        .post("/vouchers", json!({ "style": style, "count": 3, "cost_tokens": 5 }))
+        .await
+        .is();
+    assert_eq!(user.balance(&house).await, 85);
+    assert_eq!(user.open(&bought.package).await, lora());
+    let entries = journal(&bought.vouchers[..2]);
     let push = async |entries: &[JournalEntry]| user.post("/vouchers/journal", json!({ "entries": entries })).await;
     assert_eq!(push(&entries[1..]).await.code(), "journal_broken");
     let mut forged = entries.clone();
@@ -479,7 +580,7 @@ async fn vouchers_are_spent_offline_and_redeemed_once() {
     );
     // One that cannot be spent again is told so, and the same when the answer was lost.
     let mut spent = entries[1].clone();
-    (spent.voucher, spent.previous) = (99_999.try_into().expect("an id"), previous);
+    (spent.voucher, spent.previous) = (99_999.try_into().expect("an id"), spent.hash);
     spent.hash = sha256(&spent.hashed_bytes());
     let all = [entries.clone(), vec![spent]].concat();
     for _ in 0..2 {

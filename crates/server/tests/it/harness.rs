@@ -15,6 +15,7 @@ mod session;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::time::{Duration, Instant};
 
 use atelier_server::app::{self, App};
 use atelier_server::config::Config;
@@ -81,6 +82,22 @@ impl House {
     /// Nobody.
     pub(crate) fn nobody(&self) -> Person {
         Person::nobody(self)
+    }
+
+    /// Waits until somebody waits for a lock in its database.
+    pub(crate) async fn somebody_waits(&self) {
+        let waiting =
+            "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'";
+        let deadline = Instant::now() + Duration::from_secs(20);
+        while sqlx::query_scalar::<_, i64>(waiting)
+            .fetch_one(self.pool())
+            .await
+            .expect("the database answers")
+            == 0
+        {
+            assert!(Instant::now() < deadline, "nobody waits");
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
     }
 
     /// Runs every sweep, as the clock would.

@@ -113,6 +113,32 @@ async fn a_like_counts_once_and_only_for_who_sees_the_picture() {
 }
 
 #[tokio::test]
+async fn likes_are_rolled_up_while_a_picture_is_taken_back() {
+    let (house, artist, _, picture) = gallery().await;
+    artist
+        .put(&format!("/generations/{picture}/like"), json!({}))
+        .await
+        .is::<LikeView>();
+    // As when its maker takes it back: the publication first, its tags after.
+    let mut back = house.pool().begin().await.expect("a transaction");
+    sqlx::query("SELECT FROM publications WHERE generation_id = $1 FOR UPDATE")
+        .bind(picture)
+        .execute(&mut *back)
+        .await
+        .expect("the database answers");
+    let app = house.app.clone();
+    let rolled_up = tokio::spawn(async move { atelier_server::sweeps::run_all(&app).await });
+    house.somebody_waits().await;
+    sqlx::query("DELETE FROM publications WHERE generation_id = $1")
+        .bind(picture)
+        .execute(&mut *back)
+        .await
+        .expect("nobody waits in a circle");
+    back.commit().await.expect("the database answers");
+    rolled_up.await.expect("no panic").expect("nobody waits in a circle");
+}
+
+#[tokio::test]
 async fn a_comment_has_one_level_of_replies_and_takes_them_with_it() {
     let (house, artist, user, picture) = gallery().await;
     let comments = format!("/generations/{picture}/comments");
@@ -183,6 +209,85 @@ async fn a_comment_is_edited_by_its_author_and_removed_by_them_or_whose_picture_
 }
 
 #[tokio::test]
+async fn who_left_is_not_shown_and_comes_back_as_they_were() {
+    let (house, artist, user, picture) = gallery().await;
+    let other = Studio::new(&house, "cy", "user", 0).await;
+    let comments = format!("/generations/{picture}/comments");
+    let said: CommentView = other.post(&comments, json!({ "content": "one" })).await.is();
+    let reply = json!({ "content": "two", "parent": said.id });
+    let reply: CommentView = artist.post(&comments, reply).await.is();
+    for whom in [artist.user, user.user] {
+        other
+            .put(&format!("/users/{whom}/follow"), json!({}))
+            .await
+            .is::<FollowView>();
+    }
+    artist
+        .put(&format!("/users/{}/follow", other.user), json!({}))
+        .await
+        .is::<FollowView>();
+    let lists = ["followers", "following"].map(|list| format!("/users/{}/{list}", other.user));
+    let seen = async |by: &Studio| by.get(&comments).await.is::<Page<CommentView>>().items.len();
+    let active = async |active: bool| {
+        sqlx::query("UPDATE users SET is_active = $2 WHERE id = $1")
+            .bind(other.user)
+            .bind(active)
+            .execute(house.pool())
+            .await
+            .expect("the database answers");
+    };
+    active(false).await;
+    assert_eq!(seen(&user).await, 0);
+    for path in [
+        format!("/comments/{}", said.id),
+        format!("/comments/{}/replies", said.id),
+        format!("/comments/{}", reply.id),
+    ] {
+        assert_eq!(user.get(&path).await.code(), "comment_unknown", "{path}");
+    }
+    artist.get(&format!("/comments/{}", reply.id)).await.is::<CommentView>();
+    for path in &lists {
+        assert_eq!(user.get(path).await.code(), "user_unknown", "{path}");
+    }
+    let view: GenerationView = user.get(&format!("/generations/{picture}")).await.is();
+    assert_eq!(view.comment_count, 2, "it is kept");
+    active(true).await;
+    assert_eq!(seen(&user).await, 1);
+    let counts = [1, 2];
+    for (path, count) in lists.iter().zip(counts) {
+        assert_eq!(
+            user.get(path).await.is::<Page<PersonCard>>().items.len(),
+            count,
+            "{path}"
+        );
+    }
+    assert_eq!(user.get("/users/999999/followers").await.code(), "user_unknown");
+}
+
+#[tokio::test]
+async fn a_comment_that_is_gone_is_quoted_nowhere() {
+    let (_, artist, user, picture) = gallery().await;
+    let comments = format!("/generations/{picture}/comments");
+    let said: CommentView = artist.post(&comments, json!({ "content": "fine lines" })).await.is();
+    let reply = json!({ "content": "coarse lines", "parent": said.id });
+    user.post(&comments, reply).await.is::<CommentView>();
+    let quoted = async |by: &Studio| {
+        by.get("/notifications")
+            .await
+            .is::<Value>()
+            .to_string()
+            .contains("lines")
+    };
+    assert!(quoted(&user).await && quoted(&artist).await);
+    let feed: Value = user.get("/feed?limit=100").await.is();
+    let cursor = feed["cursor"].as_str().expect("a cursor");
+    artist.delete(&format!("/comments/{}", said.id)).await;
+    assert!(!quoted(&user).await && !quoted(&artist).await);
+    let feed: Value = user.get(&format!("/feed?after={cursor}")).await.is();
+    assert!(feed.to_string().contains("notification"), "a copy learns of it: {feed}");
+}
+
+#[tokio::test]
 async fn a_repeated_comment_is_made_once() {
     let (house, artist, _, picture) = gallery().await;
     let path = format!("/generations/{picture}/comments");
@@ -190,6 +295,25 @@ async fn a_repeated_comment_is_made_once() {
     let all = join_all((0..8).map(|_| artist.send_as("the-same", reqwest::Method::POST, &path, Some(&body)))).await;
     assert!(all.iter().all(|reply| reply.status == StatusCode::CREATED));
     assert_eq!(number(&house, "SELECT count(*) FROM comments").await, 1);
+}
+
+#[tokio::test]
+async fn a_repeat_is_answered_as_at_first_even_if_the_thing_is_gone() {
+    let (house, artist, user, picture) = gallery().await;
+    let (comments, post) = (format!("/generations/{picture}/comments"), reqwest::Method::POST);
+    let body = json!({ "content": "fine lines" });
+    let said = artist.send_as("a-comment", post.clone(), &comments, Some(&body)).await;
+    let id = said.body["id"].as_i64().expect("a number");
+    user.delete(&format!("/comments/{id}")).await;
+    let again = artist.send_as("a-comment", post.clone(), &comments, Some(&body)).await;
+    assert_eq!((again.status, again.body), (said.status, said.body));
+    let joon = Studio::new(&house, "joon", "artist", 0).await;
+    let body = json!({ "name": "Oil" });
+    let begun = joon.send_as("a-style", post.clone(), "/styles", Some(&body)).await;
+    let id = begun.body["id"].as_i64().expect("a number");
+    joon.delete(&format!("/styles/{id}")).await;
+    let again = joon.send_as("a-style", post, "/styles", Some(&body)).await;
+    assert_eq!((again.status, again.body), (begun.status, begun.body));
 }
 
 #[tokio::test]

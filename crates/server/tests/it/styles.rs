@@ -1,11 +1,18 @@
 //! Styles, artworks, uploads and tags.
 
 use atelier_contract::{Page, StyleCard, StylePackage, StyleView, TagView};
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use reqwest::StatusCode;
 use serde_json::{Value, json};
 
 use crate::harness::House;
 use crate::studio::{Studio, lora, png, sha256};
+
+async fn execute(house: &House, query: &'static str) {
+    let query = sqlx::query(query).execute(house.pool());
+    query.await.expect("the database answers");
+}
 
 #[tokio::test]
 async fn a_style_goes_from_its_draft_to_the_list() {
@@ -231,6 +238,120 @@ async fn a_style_counts_its_completed_pictures() {
     let popular: Page<StyleCard> = user.get("/styles?sort=popular").await.is();
     let counts: Vec<_> = popular.items.iter().map(|card| (card.id, card.usage_count)).collect();
     assert_eq!(counts, [(ink, 2), (oil, 1)]);
+}
+
+#[tokio::test]
+async fn only_what_can_be_used_now_is_offered() {
+    let house = House::new().await;
+    let artist = Studio::new(&house, "ines", "artist", 0).await;
+    let user = Studio::new(&house, "bo", "user", 100).await;
+    let style = artist.style("Ink", &["ink"], 5).await;
+    let offered = async || {
+        let mut found = Vec::new();
+        for query in ["", "?tags=ink", "?words=ink", "?sort=popular"] {
+            let page: Page<StyleCard> = user.get(&format!("/styles{query}")).await.is();
+            found.push(page.items.len());
+        }
+        assert!(found.iter().all(|count| *count == found[0]), "{found:?}");
+        found[0] == 1
+    };
+    let code = async || {
+        let order = Studio::order(style, 5, &[]);
+        user.post("/generations", order).await.code().to_owned()
+    };
+    let terms = async |days: Value| {
+        let mut terms = json!({ "generation_cost_tokens": 5, "license_type": "personal" });
+        terms
+            .as_object_mut()
+            .expect("an object")
+            .extend(days.as_object().expect("days").clone());
+        artist.put(&format!("/styles/{style}/terms"), terms).await
+    };
+    let day = |days| (chrono::Utc::now().date_naive() + chrono::Duration::days(days)).to_string();
+    for days in [
+        json!({ "valid_from": day(1) }),
+        json!({ "valid_from": day(-9), "valid_to": day(-1) }),
+    ] {
+        terms(days).await.is::<StyleView>();
+        assert!(!offered().await);
+        assert_eq!(code().await, "style_unavailable");
+    }
+    let backwards = json!({ "valid_from": day(1), "valid_to": day(0) });
+    assert_eq!(terms(backwards).await.code(), "request_invalid");
+    terms(json!({ "valid_from": day(-1), "valid_to": day(1) }))
+        .await
+        .is::<StyleView>();
+    assert!(offered().await);
+    let training = format!("/styles/{style}/training");
+    for status in ["training", "failed"] {
+        artist
+            .put(&training, json!({ "status": status }))
+            .await
+            .is::<StyleView>();
+        assert!(!offered().await, "{status}");
+        assert_eq!(code().await, "style_unavailable");
+    }
+    assert_eq!(user.balance(&house).await, 100);
+    artist.train(style).await;
+    assert!(offered().await);
+    user.reserve(style, 5).await;
+    execute(&house, "UPDATE users SET is_active = FALSE WHERE username = 'ines'").await;
+    assert!(!offered().await);
+    assert_eq!(code().await, "style_unavailable");
+}
+
+#[tokio::test]
+async fn a_thumbnail_is_seen_by_who_sees_its_style() {
+    let house = House::new().await;
+    let artist = Studio::new(&house, "ines", "artist", 0).await;
+    let user = Studio::new(&house, "bo", "user", 0).await;
+    let style = artist.style("Ink", &["ink"], 5).await;
+    let thumbnail = artist.upload("thumbnail", &png(7)).await;
+    let change = json!({ "thumbnail": thumbnail });
+    artist
+        .patch(&format!("/styles/{style}"), change)
+        .await
+        .is::<StyleView>();
+    let path = format!("/styles/{style}/thumbnail");
+    assert!(user.bytes(&path).await.starts_with(b"\x89PNG"));
+    execute(&house, "UPDATE styles SET is_flagged = TRUE").await;
+    assert_eq!(user.get(&path).await.code(), "style_unknown");
+    assert!(artist.bytes(&path).await.starts_with(b"\x89PNG"), "one's own is seen");
+    execute(&house, "UPDATE styles SET is_flagged = FALSE").await;
+    execute(&house, "UPDATE users SET is_active = FALSE WHERE username = 'ines'").await;
+    assert_eq!(user.get(&path).await.code(), "style_unknown");
+}
+
+#[tokio::test]
+async fn what_no_column_takes_is_refused() {
+    let house = House::new().await;
+    let artist = Studio::new(&house, "ines", "artist", 0).await;
+    let style = artist.draft("Ink", &[], 10).await;
+    let training = format!("/styles/{style}/training");
+    let nul = json!({ "status": "pending", "metric": { "a": "\0" } });
+    assert_eq!(artist.put(&training, nul).await.code(), "request_invalid");
+    let within = json!({ "status": "pending", "metric": { "a": { "b\0": ["c"] } } });
+    assert_eq!(artist.put(&training, within).await.code(), "request_invalid");
+    let quoted = json!({ "status": "pending", "metric": { "a": "\\u0000" } });
+    artist.put(&training, quoted).await.is::<StyleView>();
+    assert_eq!(artist.get("/tags?beginning=%00").await.status, StatusCode::OK);
+    for path in ["/styles?words=%00", "/styles?words=a%00b"] {
+        assert_eq!(artist.get(path).await.status, StatusCode::OK, "{path}");
+    }
+    let cursor = |key: Value| URL_SAFE_NO_PAD.encode(key.to_string());
+    let early = "-200000-01-01T00:00:00Z";
+    for path in [
+        format!("/generations/mine?after={}", cursor(json!([early, 1]))),
+        format!("/styles?after={}", cursor(json!({ "Recent": [early, 1] }))),
+    ] {
+        assert_eq!(artist.get(&path).await.code(), "request_invalid", "{path}");
+    }
+    artist.train(style).await;
+    let terms = json!({ "generation_cost_tokens": 0, "license_type": "personal", "valid_from": "-200000-01-01" });
+    assert_eq!(
+        artist.put(&format!("/styles/{style}/terms"), terms).await.code(),
+        "request_invalid"
+    );
 }
 
 #[tokio::test]

@@ -36,6 +36,7 @@ pub(crate) struct Ticket {
     pub(crate) seal_public: Vec<u8>,
     pub(crate) seal_secret: Vec<u8>,
     pub(crate) ticket: String,
+    pub(crate) ciphertext_sha256: Option<Vec<u8>>,
     pub(crate) receipt: Option<String>,
     pub(crate) committed_at: Option<DateTime<Utc>>,
     pub(crate) expires_at: DateTime<Utc>,
@@ -61,6 +62,14 @@ impl Ticket {
             state: self.state.clone(),
         }
         .into()
+    }
+
+    /// Refuses a step to `next` that the ticket's state does not allow.
+    fn require_move(&self, next: TicketState) -> Answer<()> {
+        if self.state()?.may_become(next) {
+            return Ok(());
+        }
+        Err(self.moved())
     }
 
     /// Refuses what an attempt says that is not the newest.
@@ -131,8 +140,8 @@ pub(crate) async fn lock_any(tx: &mut PgTransaction<'_>, generation: GenerationI
                   style_versions.style_id AS "style: StyleId", style_versions.id AS version,
                   style_versions.number AS version_number,
                   tickets.device_key, tickets.cost_tokens, tickets.state, tickets.fence, tickets.attempt,
-                  tickets.lease_until, tickets.seal_public, tickets.seal_secret, tickets.ticket, tickets.receipt,
-                  tickets.committed_at, tickets.expires_at
+                  tickets.lease_until, tickets.seal_public, tickets.seal_secret, tickets.ticket,
+                  tickets.ciphertext_sha256, tickets.receipt, tickets.committed_at, tickets.expires_at
              FROM tickets
              JOIN style_versions ON style_versions.id = tickets.style_version_id
             WHERE tickets.generation_id = $1
@@ -156,7 +165,8 @@ pub(crate) async fn show(
     Ok(Json(ticket.view()?))
 }
 
-/// Pays the artist for a result that is written and sealed; the answer opens it. A repeat gets the same answer.
+/// Pays the artist for a result that is written and sealed; the answer opens it. A repeat gets the same answer; another result
+/// is refused, since the receipt names the first.
 #[utoipa::path(post, path = "/generations/{id}/commit", tag = "tickets", params(("id" = GenerationId, Path)),
     request_body = Commit, responses((status = 200, body = TicketView)))]
 pub(crate) async fn commit(
@@ -169,11 +179,12 @@ pub(crate) async fn commit(
     let mut tx = app.pool.begin().await?;
     let mut ticket = lock(&mut tx, id, caller.user).await?;
     ticket.require_device(&device)?;
-    match ticket.state()? {
-        TicketState::Committed | TicketState::Completed => return Ok(Json(ticket.view()?)),
-        TicketState::Released => ticket.require_fence(request.fence)?,
-        TicketState::Reserved | TicketState::Voided | TicketState::Review => return Err(ticket.moved()),
+    let paid_out = matches!(ticket.state()?, TicketState::Committed | TicketState::Completed);
+    if paid_out && ticket.ciphertext_sha256.as_deref() == Some(request.ciphertext_sha256.as_bytes()) {
+        return Ok(Json(ticket.view()?));
     }
+    ticket.require_move(TicketState::Committed)?;
+    ticket.require_fence(request.fence)?;
     let receipt = receipt(&app, &ticket, request.ciphertext_sha256)?;
     sqlx::query!(
         r#"WITH moved AS (
@@ -227,13 +238,10 @@ pub(crate) async fn complete(
 ) -> Answer<Json<TicketView>> {
     let mut tx = app.pool.begin().await?;
     let mut ticket = lock(&mut tx, id, caller.user).await?;
-    match ticket.state()? {
-        TicketState::Completed => return Ok(Json(ticket.view()?)),
-        TicketState::Committed => {}
-        TicketState::Reserved | TicketState::Released | TicketState::Voided | TicketState::Review => {
-            return Err(ticket.moved());
-        }
+    if ticket.state()? == TicketState::Completed {
+        return Ok(Json(ticket.view()?));
     }
+    ticket.require_move(TicketState::Completed)?;
     complete_in(&mut tx, &ticket).await?;
     tx.commit().await?;
     ticket.state = TicketState::Completed.as_str().to_owned();

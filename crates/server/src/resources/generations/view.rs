@@ -2,7 +2,7 @@
 
 use atelier_contract::{AspectRatio, GenerationId, GenerationProgress, GenerationView, Seed, StyleId, UserId};
 use chrono::{DateTime, Utc};
-use sqlx::PgPool;
+use sqlx::PgExecutor;
 
 use super::unknown;
 use crate::refused::Answer;
@@ -33,12 +33,16 @@ struct Row {
 ///
 /// # Errors
 /// [`atelier_contract::Refusal::GenerationUnknown`] when it is neither theirs nor public.
-pub(crate) async fn view(pool: &PgPool, id: GenerationId, viewer: Option<UserId>) -> Answer<GenerationView> {
-    views(pool, &[id], viewer).await?.pop().ok_or_else(|| unknown(id))
+pub(crate) async fn view(db: impl PgExecutor<'_>, id: GenerationId, viewer: Option<UserId>) -> Answer<GenerationView> {
+    views(db, &[id], viewer).await?.pop().ok_or_else(|| unknown(id))
 }
 
 /// Those of `ids` that are for `viewer`, in that order.
-pub(crate) async fn views(pool: &PgPool, ids: &[GenerationId], viewer: Option<UserId>) -> Answer<Vec<GenerationView>> {
+pub(crate) async fn views(
+    db: impl PgExecutor<'_>,
+    ids: &[GenerationId],
+    viewer: Option<UserId>,
+) -> Answer<Vec<GenerationView>> {
     if ids.is_empty() {
         return Ok(Vec::new());
     }
@@ -65,7 +69,7 @@ pub(crate) async fn views(pool: &PgPool, ids: &[GenerationId], viewer: Option<Us
         &ids,
         viewer.map(UserId::get),
     )
-    .fetch_all(pool)
+    .fetch_all(db)
     .await?;
     rows.into_iter().map(|row| shown(row, viewer)).collect()
 }

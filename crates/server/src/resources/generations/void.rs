@@ -17,8 +17,9 @@ use crate::refused::Answer;
 
 /// Refunds by themselves that everybody has within 30 days.
 const REFUNDS_MIN: i64 = 3;
-/// Generations of 30 days that give one more such refund: one in twenty.
-const GENERATIONS_PER_REFUND: i64 = 20;
+/// Paid generations of 30 days that give one more such refund: one in twenty. Only those: free ones and ones paid back cost nothing, so
+/// that a budget of them would be had for nothing.
+const PAID_PER_REFUND: i64 = 20;
 
 /// Gives a ticket back. One never begun is paid back at once; another counts as failed.
 #[utoipa::path(post, path = "/generations/{id}/void", tag = "tickets", params(("id" = GenerationId, Path)),
@@ -86,7 +87,7 @@ pub(crate) async fn give_up(tx: &mut PgTransaction<'_>, ticket: &mut Ticket) -> 
     Ok(())
 }
 
-/// Whether the user has a refund left that nobody looks at: the larger of three and one in twenty of 30 days.
+/// Whether the user has a refund left that nobody looks at: the larger of three and one in twenty of those paid in 30 days.
 async fn within_budget(tx: &mut PgTransaction<'_>, user: UserId) -> Answer<bool> {
     // The user's row, so that two that fail at once do not both take the last one.
     sqlx::query_scalar!("SELECT id FROM users WHERE id = $1 FOR NO KEY UPDATE", user.get())
@@ -95,11 +96,12 @@ async fn within_budget(tx: &mut PgTransaction<'_>, user: UserId) -> Answer<bool>
     let within = sqlx::query_scalar!(
         r#"SELECT (SELECT count(*) FROM tickets
                     WHERE user_id = $1 AND void_counts AND voided_at > now() - interval '30 days')
-                  < greatest($2, (SELECT count(*) FROM generations
-                                   WHERE user_id = $1 AND created_at > now() - interval '30 days') / $3) AS "within!""#,
+                  < greatest($2, (SELECT count(*) FROM tickets
+                                   WHERE user_id = $1 AND state IN ('committed', 'completed')
+                                     AND created_at > now() - interval '30 days') / $3) AS "within!""#,
         user.get(),
         REFUNDS_MIN,
-        GENERATIONS_PER_REFUND,
+        PAID_PER_REFUND,
     )
     .fetch_one(&mut **tx)
     .await?;

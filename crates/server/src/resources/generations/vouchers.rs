@@ -2,6 +2,9 @@
 //!
 //! Tokens are in escrow from the purchase on. The journal is a chain of hashes, one for each user and device: an entry that the server
 //! has is passed over, one that does not follow the newest is refused, and a voucher becomes a generation once.
+//!
+//! Locks: the journal, then vouchers, then the user, and feeds last of all, when no voucher is locked after them; the sweep that pays
+//! vouchers back takes the same order.
 
 use atelier_contract::{
     GenerationId, JOURNAL_PUSH_LEN_MAX, JournalEntry, JournalOutcome, JournalPush, JournalState, NewVouchers,
@@ -18,7 +21,7 @@ use sqlx::PgTransaction;
 use super::{claims, for_sale};
 use crate::app::App;
 use crate::caller::Caller;
-use crate::feed::{Change, append};
+use crate::feed::{Change, Changes, append};
 use crate::idempotency::{self, IdempotencyKey};
 use crate::ledger;
 use crate::notices::{self, NewNotice};
@@ -101,24 +104,7 @@ async fn buy_in(
 ) -> Answer<VouchersBought> {
     let style = for_sale(tx, request.style, user, request.cost_tokens.get()).await?;
     let cost: Tokens = column(style.cost.try_into())?;
-    sqlx::query_scalar!("SELECT id FROM users WHERE id = $1 FOR NO KEY UPDATE", user.get())
-        .fetch_one(&mut **tx)
-        .await?;
-    let held = sqlx::query_scalar!(
-        r#"SELECT count(*) AS "held!" FROM vouchers WHERE user_id = $1 AND state = 'held'"#,
-        user.get(),
-    )
-    .fetch_one(&mut **tx)
-    .await?;
-    if held + i64::from(request.count) > HELD_MAX {
-        return Err(Refusal::NumberOutOfRange {
-            name: "vouchers".to_owned(),
-            value: (held + i64::from(request.count)).to_string(),
-            min: "0".to_owned(),
-            max: HELD_MAX.to_string(),
-        }
-        .into());
-    }
+    require_room(tx, user, request.count).await?;
     let expires_at = Utc::now() + VALID;
     let ids = insert(
         app,
@@ -158,6 +144,30 @@ async fn buy_in(
         vouchers,
         package: package(version, &device)?,
     })
+}
+
+/// Locks the user, and refuses more vouchers than anybody holds at a time.
+async fn require_room(tx: &mut PgTransaction<'_>, user: UserId, count: u32) -> Answer<()> {
+    sqlx::query_scalar!("SELECT id FROM users WHERE id = $1 FOR NO KEY UPDATE", user.get())
+        .fetch_one(&mut **tx)
+        .await?;
+    let held = sqlx::query_scalar!(
+        r#"SELECT count(*) AS "held!" FROM vouchers WHERE user_id = $1 AND state = 'held'"#,
+        user.get(),
+    )
+    .fetch_one(&mut **tx)
+    .await?;
+    let held = held + i64::from(count);
+    if held > HELD_MAX {
+        return Err(Refusal::NumberOutOfRange {
+            name: "vouchers".to_owned(),
+            value: held.to_string(),
+            min: "0".to_owned(),
+            max: HELD_MAX.to_string(),
+        }
+        .into());
+    }
+    Ok(())
 }
 
 async fn insert(
@@ -254,6 +264,7 @@ pub(crate) async fn push(
     let mut tx = app.pool.begin().await?;
     let mut journal = lock_journal(&mut tx, caller.user, &device).await?;
     let mut outcomes = Vec::with_capacity(request.entries.len());
+    let mut changes = Changes::default();
     // Up to the newest that the server has: brought before, whether or not their vouchers could be spent.
     let brought = request.entries.iter().rposition(|entry| entry.hash == journal.head);
     for (place, entry) in request.entries.iter().enumerate() {
@@ -268,7 +279,7 @@ pub(crate) async fn push(
             None => {
                 journal.entries += 1;
                 journal.head = entry.hash;
-                redeem(&mut tx, caller.user, &device, entry).await?
+                redeem(&mut tx, caller.user, &device, entry, &mut changes).await?
             }
         };
         outcomes.push(JournalOutcome {
@@ -285,7 +296,8 @@ pub(crate) async fn push(
     )
     .execute(&mut *tx)
     .await?;
-    append(&mut tx, caller.user, Change::Balance).await?;
+    changes.note(caller.user, Change::Balance);
+    changes.append(&mut tx).await?;
     tx.commit().await?;
     Ok(Json(JournalState {
         entries: column(u64::try_from(journal.entries))?,
@@ -351,6 +363,7 @@ async fn redeem(
     user: UserId,
     device: &SealKey,
     entry: &JournalEntry,
+    changes: &mut Changes,
 ) -> Answer<Option<GenerationId>> {
     let voucher = sqlx::query!(
         r#"SELECT style_versions.style_id AS "style: StyleId", vouchers.cost_tokens
@@ -372,27 +385,7 @@ async fn redeem(
     .fetch_optional(&mut **tx)
     .await?;
     let Some(voucher) = voucher else { return Ok(None) };
-    let tags: Vec<i64> = tags::ids(tx, &entry.tags).await?.into_iter().map(i64::from).collect();
-    let generation = sqlx::query_scalar!(
-        r#"WITH made AS (
-               INSERT INTO generations (user_id, style_id, aspect_ratio, seed, consumed_tokens, status)
-               VALUES ($1, $2, $3, $4, $5, 'completed')
-            RETURNING id
-           ), tagged AS (
-               INSERT INTO generation_tags (generation_id, tag_id, sequence)
-               SELECT made.id, given.tag_id, given.place
-                 FROM made, unnest($6::bigint[]) WITH ORDINALITY AS given(tag_id, place)
-           )
-           SELECT id AS "id!: GenerationId" FROM made"#,
-        user.get(),
-        voucher.style.get(),
-        entry.aspect_ratio.as_str(),
-        entry.seed.to_column(),
-        voucher.cost_tokens,
-        &tags,
-    )
-    .fetch_one(&mut **tx)
-    .await?;
+    let generation = made(tx, user, entry, (voucher.style, voucher.cost_tokens)).await?;
     sqlx::query!(
         "UPDATE vouchers SET state = 'redeemed', generation_id = $2 WHERE id = $1 AND state = 'held'",
         entry.voucher.get(),
@@ -408,9 +401,40 @@ async fn redeem(
         target: Some((TargetType::Generation, generation.get())),
         metadata: None,
     };
-    notices::notify(tx, notice).await?;
-    append(tx, user, Change::Generation(generation)).await?;
+    notices::write(tx, notice, changes).await?;
+    changes.note(user, Change::Generation(generation));
     Ok(Some(generation))
+}
+
+/// The generation that an entry tells of.
+async fn made(
+    tx: &mut PgTransaction<'_>,
+    user: UserId,
+    entry: &JournalEntry,
+    (style, cost_tokens): (StyleId, i64),
+) -> Answer<GenerationId> {
+    let tags: Vec<i64> = tags::ids(tx, &entry.tags).await?.into_iter().map(i64::from).collect();
+    sqlx::query_scalar!(
+        r#"WITH made AS (
+               INSERT INTO generations (user_id, style_id, aspect_ratio, seed, consumed_tokens, status)
+               VALUES ($1, $2, $3, $4, $5, 'completed')
+            RETURNING id
+           ), tagged AS (
+               INSERT INTO generation_tags (generation_id, tag_id, sequence)
+               SELECT made.id, given.tag_id, given.place
+                 FROM made, unnest($6::bigint[]) WITH ORDINALITY AS given(tag_id, place)
+           )
+           SELECT id AS "id!: GenerationId" FROM made"#,
+        user.get(),
+        style.get(),
+        entry.aspect_ratio.as_str(),
+        entry.seed.to_column(),
+        cost_tokens,
+        &tags,
+    )
+    .fetch_one(&mut **tx)
+    .await
+    .map_err(Refused::from)
 }
 
 /// Pays a voucher, whose row is locked, back in full.

@@ -1,4 +1,4 @@
-//! Lists of styles: by tag (all of those named), artist and words; newest or most used first.
+//! Lists of styles: by tag (all of those named), artist and words; newest or most used first. Only those that can be used now.
 //!
 //! A page looks at no more than [`CANDIDATES_MAX`] styles whatever the tables hold, so it may be short, or empty, and still have a
 //! `next`. A tag that few styles have leads the search; one that many have is looked up along the way.
@@ -217,7 +217,7 @@ impl Search {
             QueryBuilder::new("SELECT candidates.id, candidates.usage_count, candidates.published_at FROM (");
         self.candidates(&mut query);
         query
-            .push(") AS candidates WHERE candidates.valid_from <= ")
+            .push(") AS candidates WHERE candidates.training_status = 'completed' AND candidates.valid_from <= ")
             .push_bind(today());
         query
             .push(" AND (candidates.valid_to IS NULL OR candidates.valid_to >= ")
@@ -252,13 +252,14 @@ impl Search {
     /// Listed styles after the cursor, in order.
     fn candidates(&self, query: &mut QueryBuilder<Postgres>) {
         query.push(
-            "SELECT styles.id, styles.artist_id, styles.usage_count, styles.published_at, styles.valid_from, styles.valid_to ",
+            "SELECT styles.id, styles.artist_id, styles.usage_count, styles.published_at, styles.valid_from, styles.valid_to, \
+             styles.training_status ",
         );
         match self.lead {
             // `OFFSET 0` keeps the two from becoming a join for which the database would rather read all styles.
             Some(tag) => query
-                .push("FROM style_tags, LATERAL (SELECT id, artist_id, name, description, usage_count, published_at, valid_from, valid_to, is_active, \
-                     is_flagged FROM styles WHERE styles.id = style_tags.style_id OFFSET 0) AS styles")
+                .push("FROM style_tags, LATERAL (SELECT id, artist_id, name, description, usage_count, published_at, valid_from, valid_to, \
+                     training_status, is_active, is_flagged FROM styles WHERE styles.id = style_tags.style_id OFFSET 0) AS styles")
                 .push(" WHERE style_tags.tag_id = ")
                 .push_bind(tag)
                 .push(" AND "),

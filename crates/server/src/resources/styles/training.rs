@@ -2,7 +2,7 @@
 
 use atelier_contract::{
     NotificationType, Refusal, STYLE_ARTWORKS_MAX, STYLE_ARTWORKS_MIN, StyleId, StyleView, TargetType, TrainingReport,
-    TrainingStatus, UploadPurpose,
+    TrainingStatus, UploadPurpose, UserId,
 };
 use axum::Json;
 use axum::extract::{Path, State};
@@ -64,24 +64,29 @@ pub(crate) async fn report(
     )
     .execute(&mut *tx)
     .await?;
-    let kind = match next {
-        TrainingStatus::Completed if present != next => Some(NotificationType::StyleTrainingComplete),
-        TrainingStatus::Failed if present != next => Some(NotificationType::StyleTrainingFailed),
-        TrainingStatus::Pending | TrainingStatus::Training | TrainingStatus::Completed | TrainingStatus::Failed => None,
-    };
-    if let Some(kind) = kind {
-        let notice = NewNotice {
-            recipient: caller.user,
-            actor: None,
-            kind,
-            target: Some((TargetType::Style, id.get())),
-            metadata: None,
-        };
-        notices::notify(&mut tx, notice).await?;
+    if present != next {
+        tell(&mut tx, caller.user, id, next).await?;
     }
     feed::append(&mut tx, caller.user, Change::Style(id)).await?;
     tx.commit().await?;
     Ok(Json(view(&app.pool, id, Some(caller.user)).await?))
+}
+
+/// Tells the artist that a training ended.
+async fn tell(tx: &mut PgTransaction<'_>, artist: UserId, id: StyleId, status: TrainingStatus) -> sqlx::Result<()> {
+    let kind = match status {
+        TrainingStatus::Completed => NotificationType::StyleTrainingComplete,
+        TrainingStatus::Failed => NotificationType::StyleTrainingFailed,
+        TrainingStatus::Pending | TrainingStatus::Training => return Ok(()),
+    };
+    let notice = NewNotice {
+        recipient: artist,
+        actor: None,
+        kind,
+        target: Some((TargetType::Style, id.get())),
+        metadata: None,
+    };
+    notices::notify(tx, notice).await
 }
 
 async fn require_artworks(tx: &mut PgTransaction<'_>, id: StyleId, own: &Own) -> Answer<()> {
@@ -117,7 +122,7 @@ async fn require_artworks(tx: &mut PgTransaction<'_>, id: StyleId, own: &Own) ->
 /// Makes the uploaded LoRA the style's newest version.
 async fn take_lora(
     tx: &mut PgTransaction<'_>,
-    artist: atelier_contract::UserId,
+    artist: UserId,
     id: StyleId,
     own: &Own,
     request: &TrainingReport,

@@ -1,13 +1,16 @@
 //! LoRAs that come from outside: a safetensors file whose header is true, encrypted with a key of its own.
 
 use std::collections::BTreeMap;
+use std::ops::Range;
 
 use bytes::Bytes;
 use futures_util::StreamExt as _;
 use serde::Deserialize;
 
-use super::{CheckError, Checked, fresh_key};
+use super::discarded;
+use super::verify::{CheckError, Checked};
 use crate::app::App;
+use crate::objects::Brought;
 use crate::sealing::{CHUNK_BYTES, ChunkCipher, SealingError, content_key};
 
 /// Longest header: far more than a LoRA of any known model needs.
@@ -16,9 +19,9 @@ const HEADER_BYTES_MAX: u64 = 4 << 20;
 const TENSORS_MAX: usize = 20_000;
 
 /// A LoRA in quarantine, checked and encrypted to its place. No more of it is held than a part of the store's upload.
-pub(super) async fn check(app: &App, quarantined: &str) -> Result<Checked, CheckError> {
-    let size = app.objects.size(quarantined).await?;
-    let length = app.objects.range(quarantined, 0..8.min(size)).await?;
+pub(super) async fn check(app: &App, brought: &Brought) -> Result<Checked, CheckError> {
+    let size = brought.bytes();
+    let length = part(app, brought, 0..8.min(size)).await?;
     let length = <[u8; 8]>::try_from(length.as_ref()).map(u64::from_le_bytes);
     let Ok(length) = length else {
         return Err(CheckError::Content("no safetensors file".to_owned()));
@@ -26,11 +29,11 @@ pub(super) async fn check(app: &App, quarantined: &str) -> Result<Checked, Check
     if length > HEADER_BYTES_MAX || length + 8 > size {
         return Err(CheckError::Content("its header is longer than any LoRA's".to_owned()));
     }
-    let header = app.objects.range(quarantined, 8..8 + length).await?;
+    let header = part(app, brought, 8..8 + length).await?;
     check_header(&header, size - 8 - length).map_err(CheckError::Content)?;
     let key = content_key();
-    let object_key = fresh_key("loras", "sealed");
-    encrypt(app, quarantined, &object_key, &key).await?;
+    let object_key = discarded::fresh_key(app, "loras", "sealed").await?;
+    encrypt(app, brought, &object_key, &key).await?;
     Ok(Checked {
         object_key,
         media_type: "application/octet-stream",
@@ -39,8 +42,12 @@ pub(super) async fn check(app: &App, quarantined: &str) -> Result<Checked, Check
     })
 }
 
-async fn encrypt(app: &App, from: &str, to: &str, key: &[u8; 32]) -> Result<(), CheckError> {
-    let mut plain = app.objects.get(from).await?.into_stream();
+async fn part(app: &App, brought: &Brought, range: Range<u64>) -> object_store::Result<Bytes> {
+    app.objects.brought(brought, Some(range)).await?.bytes().await
+}
+
+async fn encrypt(app: &App, from: &Brought, to: &str, key: &[u8; 32]) -> Result<(), CheckError> {
+    let mut plain = app.objects.brought(from, None).await?.into_stream();
     let mut cipher = ChunkCipher::new(key);
     let mut writer = app.objects.writer(to).await?;
     let mut held: Vec<u8> = Vec::with_capacity(2 * CHUNK_BYTES);

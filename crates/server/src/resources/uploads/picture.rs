@@ -6,8 +6,10 @@ use image::codecs::jpeg::JpegEncoder;
 use image::{DynamicImage, ImageDecoder as _, ImageFormat, ImageReader, Limits};
 use tokio::sync::Semaphore;
 
-use super::{CheckError, Checked, fresh_key};
+use super::discarded;
+use super::verify::{CheckError, Checked};
 use crate::app::App;
+use crate::objects::Brought;
 
 /// Most pixels that are ever decoded: 100 MB of memory at four bytes each.
 const PIXELS_MAX: u64 = 25_000_000;
@@ -21,12 +23,12 @@ const JPEG_QUALITY: u8 = 95;
 static DESK: Semaphore = Semaphore::const_new(1);
 
 /// A picture in quarantine, checked and written anew to its place.
-pub(super) async fn check(app: &App, quarantined: &str) -> Result<Checked, CheckError> {
+pub(super) async fn check(app: &App, brought: &Brought) -> Result<Checked, CheckError> {
     let Ok(_seat) = DESK.acquire().await else {
         return Err(CheckError::Content("the server is stopping".to_owned()));
     };
     // At most what the purpose allows: its size was declared and checked.
-    let bytes = app.objects.get(quarantined).await?.bytes().await?;
+    let bytes = app.objects.brought_whole(brought).await?;
     let written = tokio::task::spawn_blocking(move || rewrite(&bytes)).await;
     let picture = match written {
         Ok(picture) => picture.map_err(CheckError::Content)?,
@@ -35,7 +37,7 @@ pub(super) async fn check(app: &App, quarantined: &str) -> Result<Checked, Check
             return Err(CheckError::Content("the picture cannot be decoded".to_owned()));
         }
     };
-    let object_key = fresh_key("pictures", picture.extension);
+    let object_key = discarded::fresh_key(app, "pictures", picture.extension).await?;
     app.objects.put(&object_key, picture.bytes.into()).await?;
     Ok(Checked {
         object_key,

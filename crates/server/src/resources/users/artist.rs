@@ -45,7 +45,6 @@ pub(crate) async fn become_artist(
         None if old.is_none() => return Err(invalid("an artist needs a signature").into()),
         None => None,
     };
-    let replaced = signature.is_some();
     sqlx::query!(
         r#"INSERT INTO artists (user_id, artist_name, signature_image_url, verified_email)
            SELECT $1, $2, $3, (SELECT verified_email FROM sessions WHERE id = $4)
@@ -70,9 +69,6 @@ pub(crate) async fn become_artist(
     .await?;
     feed::append(&mut tx, caller.user, Change::Profile).await?;
     tx.commit().await?;
-    if let Some(old) = old.filter(|_| replaced) {
-        uploads::forget(&app, &old).await;
-    }
     Ok(Json(account(&app, caller.user).await?))
 }
 
