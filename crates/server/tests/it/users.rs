@@ -196,10 +196,12 @@ async fn an_export_has_everything_and_nothing_of_others() {
         ("attempts", "tickets"),
         ("artwork_tags", "artworks"),
         ("generation_tags", "generations"),
+        ("hidden_generations", "generations"),
         ("ledger_entries", "transactions"),
         ("mutations", "sync_clients"),
         ("style_tags", "styles"),
         ("style_versions", "styles"),
+        ("suspended_styles", "styles"),
     ];
     // Copies and indexes of what is exported, and what lives for minutes.
     let of_the_house = [

@@ -89,7 +89,9 @@ tables! {
                                      'versions', (SELECT jsonb_agg(to_jsonb(style_versions) - '{object_key,content_key}'::text[]
                                                                    ORDER BY number)
                                                     FROM style_versions
-                                                   WHERE style_id = styles.id)))::text AS "row!"
+                                                   WHERE style_id = styles.id),
+                                     'suspended_at', (SELECT created_at FROM suspended_styles
+                                                       WHERE style_id = styles.id)))::text AS "row!"
         FROM styles WHERE artist_id = $1 AND id > $2 ORDER BY id LIMIT $3"#,
     "artworks": r#"SELECT artworks.id AS "key!",
                ((to_jsonb(artworks) - '{image_url,processed_image_url}'::text[])
@@ -101,7 +103,9 @@ tables! {
     "generations": r#"SELECT id AS "key!", ((to_jsonb(generations) - 'result_url')
                || jsonb_build_object('tags', (SELECT jsonb_agg(tags.name ORDER BY sequence)
                                                 FROM generation_tags JOIN tags ON tags.id = tag_id
-                                               WHERE generation_id = generations.id)))::text AS "row!"
+                                               WHERE generation_id = generations.id),
+                                     'hidden_at', (SELECT created_at FROM hidden_generations
+                                                    WHERE generation_id = generations.id)))::text AS "row!"
         FROM generations WHERE user_id = $1 AND id > $2 ORDER BY id LIMIT $3"#,
     "tickets": r#"SELECT generation_id AS "key!", ((to_jsonb(tickets) - '{seal_public,seal_secret}'::text[])
                || jsonb_build_object('attempts', (SELECT jsonb_agg(to_jsonb(attempts) ORDER BY fence)
