@@ -1,14 +1,17 @@
 //! What an operator sets: arguments over environment over file over defaults, read once and checked as a whole.
 
-use std::fmt;
+mod check;
+mod secret;
+
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 
 use figment::Figment;
 use figment::providers::{Env, Format as _, Toml};
-use secrecy::{ExposeSecret as _, SecretString};
-use serde::{Deserialize, Deserializer};
+use serde::Deserialize;
 use url::Url;
+
+pub use secret::Secret;
 
 /// Where the server runs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
@@ -158,10 +161,6 @@ pub enum LogFormat {
     Json,
 }
 
-/// A word that is never shown. `file:<path>` in its place is read from there.
-#[derive(Clone)]
-pub struct Secret(SecretString);
-
 /// What is wrong with the settings.
 #[derive(Debug, thiserror::Error)]
 pub enum ConfigError {
@@ -180,9 +179,6 @@ pub enum ConfigError {
         problem: &'static str,
     },
 }
-
-/// Providers of users that no OpenID provider signs in.
-const RESERVED: [&str; 2] = ["platform", "development"];
 
 fn connections() -> u32 {
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
@@ -254,79 +250,6 @@ impl Config {
         Ok(config)
     }
 
-    /// Looks whether the settings go together.
-    ///
-    /// # Errors
-    /// [`ConfigError::Wrong`].
-    pub fn check(&self) -> Result<(), ConfigError> {
-        let wrong = |setting, problem| Err(ConfigError::Wrong { setting, problem });
-        for (setting, url) in [("database_url", &self.database_url), ("reads_url", &self.reads_url)] {
-            let postgres =
-                |url: &Secret| url.expose().starts_with("postgres://") || url.expose().starts_with("postgresql://");
-            if url.as_ref().is_some_and(|url| !postgres(url)) {
-                return wrong(
-                    setting,
-                    "is not the address of a Postgres: postgres://user:password@host/database",
-                );
-            }
-        }
-        if self.connections_max == 0 {
-            return wrong("connections_max", "at least 1 is needed");
-        }
-        if self.objects.bucket.is_none() && (self.objects.endpoint.is_some() || self.objects.access_key_id.is_some()) {
-            return wrong("objects.bucket", "is missing, but other settings of a bucket are there");
-        }
-        if self.objects.access_key_id.is_some() != self.objects.secret_access_key.is_some() {
-            return wrong(
-                "objects.secret_access_key",
-                "goes together with objects.access_key_id: both or neither",
-            );
-        }
-        if self.payments.client_key.is_some() != self.payments.secret_key.is_some() {
-            return wrong(
-                "payments.secret_key",
-                "goes together with payments.client_key: both or neither",
-            );
-        }
-        if self.sign_in.client_secret.is_some() && self.sign_in.client_id.is_none() {
-            return wrong("sign_in.client_id", "is missing, but its secret is there");
-        }
-        let provider = &self.sign_in.provider;
-        let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
-        if !(1..=30).contains(&provider.len()) || !provider.chars().all(plain) || RESERVED.contains(&provider.as_str())
-        {
-            return wrong(
-                "sign_in.provider",
-                "1 to 30 of a-z, 0-9 and -, and neither `platform` nor `development`",
-            );
-        }
-        match self.mode {
-            Mode::Hosted if self.sign_in.issuer.scheme() != "https" => {
-                wrong("sign_in.issuer", "a hosted server needs an https:// address")
-            }
-            Mode::Hosted if self.payments.url.scheme() != "https" => {
-                wrong("payments.url", "a hosted server needs an https:// address")
-            }
-            Mode::Development if !self.listen.ip().is_loopback() => wrong(
-                "listen",
-                "a development server signs in anybody, so it listens on loopback only; set mode = \"hosted\"",
-            ),
-            Mode::Hosted if self.database_url.is_none() => wrong("database_url", "a hosted server needs one"),
-            Mode::Hosted if self.signing_key.is_none() => wrong(
-                "signing_key",
-                "a hosted server needs one, the same in all its processes: openssl rand -hex 32",
-            ),
-            Mode::Hosted if self.public_url.as_ref().is_none_or(|url| url.scheme() != "https") => wrong(
-                "public_url",
-                "a hosted server needs the https:// address under which it is reached",
-            ),
-            Mode::Hosted if self.sign_in.client_id.is_none() => {
-                wrong("sign_in.client_id", "a hosted server needs one: nobody could sign in")
-            }
-            Mode::Development | Mode::Hosted => Ok(()),
-        }
-    }
-
     /// How browsers and studios reach this server, without a slash at the end.
     #[must_use]
     pub fn public_url(&self) -> String {
@@ -347,142 +270,5 @@ impl Config {
     pub fn listening_everywhere(mut self, port: u16) -> Self {
         self.listen = SocketAddr::new(IpAddr::V4(Ipv4Addr::UNSPECIFIED), port);
         self
-    }
-}
-
-impl Secret {
-    /// The word itself.
-    #[must_use]
-    pub fn expose(&self) -> &str {
-        self.0.expose_secret()
-    }
-}
-
-impl From<String> for Secret {
-    fn from(word: String) -> Self {
-        Self(word.into())
-    }
-}
-
-impl fmt::Debug for Secret {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("…")
-    }
-}
-
-impl<'de> Deserialize<'de> for Secret {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let word = String::deserialize(deserializer)?;
-        let Some(path) = word.strip_prefix("file:") else {
-            return Ok(word.into());
-        };
-        let read = std::fs::read_to_string(path);
-        let content = read.map_err(|error| serde::de::Error::custom(format!("{path} cannot be read: {error}")))?;
-        Ok(content.trim_end().to_owned().into())
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn hosted() -> Config {
-        Config {
-            mode: Mode::Hosted,
-            database_url: Some("postgres://db/atelier".to_owned().into()),
-            signing_key: Some("00".repeat(32).into()),
-            public_url: Some("https://atelier.example/".parse().expect("an address")),
-            sign_in: SignInConfig {
-                client_id: Some("atelier".to_owned()),
-                ..SignInConfig::default()
-            },
-            ..Config::default()
-        }
-    }
-
-    #[test]
-    fn a_secret_is_not_shown() {
-        assert!(!format!("{:?}", hosted()).contains("postgres://"));
-    }
-
-    #[test]
-    fn a_secret_may_lie_in_a_file() {
-        let file = tempfile::NamedTempFile::new().expect("a file");
-        std::fs::write(file.path(), "word\n").expect("written");
-        let json = format!("\"file:{}\"", file.path().display());
-        let secret: Secret = serde_json::from_str(&json).expect("a secret");
-        assert_eq!(secret.expose(), "word");
-        assert!(serde_json::from_str::<Secret>("\"file:/nowhere\"").is_err());
-    }
-
-    #[test]
-    fn a_development_server_stays_on_loopback() {
-        assert!(Config::default().check().is_ok());
-        let everywhere = Config::default().listening_everywhere(80);
-        assert!(matches!(
-            everywhere.check(),
-            Err(ConfigError::Wrong { setting: "listen", .. })
-        ));
-    }
-
-    #[test]
-    fn a_provider_has_a_name_of_its_own_and_an_encrypted_address() {
-        let with = |change: fn(&mut SignInConfig)| {
-            let mut config = hosted();
-            change(&mut config.sign_in);
-            matches!(config.check(), Err(ConfigError::Wrong { setting, .. }) if setting.starts_with("sign_in."))
-        };
-        assert!(with(|sign_in| sign_in.provider = "platform".to_owned()));
-        assert!(with(|sign_in| sign_in.provider = "A b".to_owned()));
-        assert!(with(
-            |sign_in| sign_in.issuer = "http://id.example/".parse().expect("an address")
-        ));
-        assert!(with(|sign_in| sign_in.client_id = None));
-        assert!(!with(|sign_in| sign_in.client_secret = Some("x".to_owned().into())));
-    }
-
-    #[test]
-    fn a_hosted_server_needs_its_database_key_and_address() {
-        assert!(hosted().check().is_ok());
-        assert_eq!(hosted().public_url(), "https://atelier.example");
-        for (setting, broken) in [
-            (
-                "database_url",
-                Config {
-                    database_url: None,
-                    ..hosted()
-                },
-            ),
-            (
-                "database_url",
-                Config {
-                    database_url: Some("sqlite:x".to_owned().into()),
-                    ..hosted()
-                },
-            ),
-            (
-                "signing_key",
-                Config {
-                    signing_key: None,
-                    ..hosted()
-                },
-            ),
-            (
-                "public_url",
-                Config {
-                    public_url: None,
-                    ..hosted()
-                },
-            ),
-            (
-                "connections_max",
-                Config {
-                    connections_max: 0,
-                    ..hosted()
-                },
-            ),
-        ] {
-            assert!(matches!(broken.check(), Err(ConfigError::Wrong { setting: named, .. }) if named == setting));
-        }
     }
 }
