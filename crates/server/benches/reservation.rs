@@ -100,6 +100,7 @@ async fn connect(cluster: &Cluster, folder: &Path, connections: Option<u32>) -> 
     config.connections_max = connections.unwrap_or(config.connections_max);
     config.limits.per_address_min = 0;
     config.limits.per_user_min = 0;
+    config.limits.per_device_min = 0;
     App::connect(config).await
 }
 

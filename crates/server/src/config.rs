@@ -139,14 +139,26 @@ pub struct Limits {
     pub per_address_min: u32,
     /// Requests of one user in a minute; as many may come at once. 0: no limit.
     pub per_user_min: u32,
+    /// Requests of one device in a minute, whoever is signed in there; as many may come at once. 0: no limit.
+    pub per_device_min: u32,
     /// Proxies before this server that add to `X-Forwarded-For`: so many entries from its end is who asks. 0: the peer itself.
     pub trusted_proxies: u8,
     /// Largest body, but of uploads, which say their size beforehand and have limits of their own.
     pub body_bytes_max: usize,
     /// Longest time until an answer begins.
     pub request_s_max: u64,
-    /// Requests at a time; more are told to come again.
+    /// Requests at a time; more are told to come again. Uploads and streams are not among them.
     pub requests_max: usize,
+    /// Uploads that are brought at a time.
+    pub uploads_max: usize,
+    /// Of these, of one user.
+    pub uploads_per_user_max: usize,
+    /// Longest time in which nothing comes of an upload.
+    pub upload_idle_s_max: u64,
+    /// Streams of what changed, at a time.
+    pub streams_max: usize,
+    /// Of these, of one user.
+    pub streams_per_user_max: usize,
     /// Longest time that requests under way get when the server is asked to stop.
     pub drain_s_max: u64,
 }
@@ -214,10 +226,16 @@ impl Default for Limits {
         Self {
             per_address_min: 1200,
             per_user_min: 600,
+            per_device_min: 600,
             trusted_proxies: 0,
             body_bytes_max: 1 << 20,
             request_s_max: 30,
             requests_max: 1024,
+            uploads_max: 64,
+            uploads_per_user_max: 8,
+            upload_idle_s_max: 30,
+            streams_max: 4096,
+            streams_per_user_max: 16,
             drain_s_max: 30,
         }
     }

@@ -110,6 +110,7 @@ async fn show(State(app): State<App>, caller: Caller, Path(id): Path<UploadId>) 
 #[utoipa::path(put, path = "/uploads/{id}/content", tag = "uploads", params(("id" = UploadId, Path)),
     request_body(content = Vec<u8>, content_type = "application/octet-stream"), responses((status = 200, body = Upload)))]
 async fn bring(State(app): State<App>, caller: Caller, Path(id): Path<UploadId>, body: Body) -> Answer<Json<Upload>> {
+    let _seat = app.gate.uploads.take(caller.user)?;
     let row = find(&app, caller.user, id).await?;
     if row.status()? != UploadStatus::Declared {
         return Ok(Json(view(&app, row).await?));

@@ -8,6 +8,7 @@
 //! ```
 
 mod cluster;
+mod line;
 mod people;
 mod pgbouncer;
 mod program;
@@ -23,6 +24,7 @@ use tempfile::TempDir;
 use tokio::net::TcpListener;
 
 pub(crate) use cluster::{cluster, cluster_folder, database, fresh_cluster};
+pub(crate) use line::Line;
 pub(crate) use people::{Person, Reply, fresh_key, send};
 pub(crate) use pgbouncer::VARIABLE as PGBOUNCER_VARIABLE;
 pub(crate) use program::Program;
@@ -101,5 +103,6 @@ pub(crate) fn config(folder: PathBuf, database_url: String) -> Config {
     };
     config.limits.per_address_min = 0;
     config.limits.per_user_min = 0;
+    config.limits.per_device_min = 0;
     config
 }

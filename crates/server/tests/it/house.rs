@@ -1,4 +1,4 @@
-//! What every route has in common: ids, headers, limits, the form of refusals, requests done once, health, the description.
+//! What every route has in common: ids, headers, the form of refusals, requests done once, health, the description.
 
 use std::collections::BTreeSet;
 
@@ -56,29 +56,6 @@ async fn what_the_framework_refuses_is_a_refusal_as_any_other() {
     send(broken).await.refused(400, "request_invalid");
     let long = json!({ "purpose": "x".repeat(2 << 20) });
     ada.post("/uploads", &long).await.refused(413, "body_too_large");
-}
-
-#[tokio::test]
-async fn who_comes_too_often_is_turned_away_for_a_while() {
-    let house = House::with(|config| config.limits.per_address_min = 3).await;
-    for _ in 0..3 {
-        house.nobody().get("/tags").await.is(200);
-    }
-    let details = house.nobody().get("/tags").await.refused(429, "too_many_requests");
-    assert!(
-        details["retry_s"]
-            .as_u64()
-            .is_some_and(|seconds| (1..=21).contains(&seconds))
-    );
-    // Who looks after the process always gets through.
-    house.nobody().get("/healthz").await.is(200);
-}
-
-#[tokio::test]
-async fn a_server_that_has_all_it_can_do_says_so() {
-    let house = House::with(|config| config.limits.requests_max = 0).await;
-    house.nobody().get("/tags").await.refused(503, "server_busy");
-    house.nobody().get("/readyz").await.is(200);
 }
 
 #[tokio::test]

@@ -42,7 +42,8 @@ impl Program {
         command.envs(database_url.map(|url| ("ATELIER_DATABASE_URL", url)));
         command
             .env("ATELIER_LIMITS__PER_ADDRESS_MIN", "0")
-            .env("ATELIER_LIMITS__PER_USER_MIN", "0");
+            .env("ATELIER_LIMITS__PER_USER_MIN", "0")
+            .env("ATELIER_LIMITS__PER_DEVICE_MIN", "0");
         command.envs(settings.iter().copied()).stdin(Stdio::null());
         command
     }
