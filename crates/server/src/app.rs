@@ -57,8 +57,10 @@ pub struct App {
     pub hub: Arc<Hub>,
     /// Who may come how often.
     pub gate: Arc<Gate>,
-    /// Cancelled once the server was asked to stop: what would go on for ever ends then.
+    /// Cancelled once the server was asked to stop: it says so to whoever sends it requests, and begins nothing by itself any more.
     pub stopping: CancellationToken,
+    /// Cancelled when it stops to listen after that: what would go on for ever ends then.
+    pub closing: CancellationToken,
 }
 
 impl App {
@@ -85,6 +87,7 @@ impl App {
             signer: Arc::new(Signer::new(key.as_bytes())),
             gate: Arc::new(Gate::new(&config.limits)),
             stopping: CancellationToken::new(),
+            closing: CancellationToken::new(),
             config: Arc::new(config),
         })
     }

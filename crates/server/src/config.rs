@@ -5,6 +5,7 @@ mod secret;
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use figment::Figment;
 use figment::providers::{Env, Format as _, Toml};
@@ -159,7 +160,15 @@ pub struct Limits {
     pub streams_max: usize,
     /// Of these, of one user.
     pub streams_per_user_max: usize,
-    /// Longest time that requests under way get when the server is asked to stop.
+    /// Connections at a time; more wait to be taken.
+    pub sockets_max: usize,
+    /// Longest time until the head of a connection's next request has come whole: for a slow one, and for one that is kept open. Longer
+    /// than what stands before the server keeps its own open, or it finds them closed.
+    pub head_s_max: u64,
+    /// How long a server that was asked to stop says so while it still takes requests, so that whoever sends them learns of it; 5 on a
+    /// hosted server when absent, else 0.
+    pub lame_duck_s: Option<u64>,
+    /// Longest time that requests under way get after that.
     pub drain_s_max: u64,
 }
 
@@ -191,6 +200,9 @@ pub enum ConfigError {
         problem: &'static str,
     },
 }
+
+/// Two looks of a balancer that looks every two seconds, and one to spare.
+const LAME_DUCK_S: u64 = 5;
 
 fn connections() -> u32 {
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
@@ -236,6 +248,9 @@ impl Default for Limits {
             upload_idle_s_max: 30,
             streams_max: 4096,
             streams_per_user_max: 16,
+            sockets_max: 8192,
+            head_s_max: 75,
+            lame_duck_s: None,
             drain_s_max: 30,
         }
     }
@@ -281,6 +296,13 @@ impl Config {
     #[must_use]
     pub fn is_hosted(&self) -> bool {
         self.mode == Mode::Hosted
+    }
+
+    /// How long it still takes requests once it was asked to stop.
+    #[must_use]
+    pub fn lame_duck(&self) -> Duration {
+        let else_s = if self.is_hosted() { LAME_DUCK_S } else { 0 };
+        Duration::from_secs(self.limits.lame_duck_s.unwrap_or(else_s))
     }
 
     /// Listens on `port` of every address.

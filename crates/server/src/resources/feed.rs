@@ -201,8 +201,8 @@ async fn events(
     };
     let receiver = app.hub.watch(caller.user, end.seq);
     let until = tokio::time::Instant::now() + (caller.until - Utc::now()).to_std().unwrap_or_default();
-    let state = (receiver, told, end, app.stopping.clone(), seat);
-    let stream = stream::unfold(state, move |(mut receiver, told, mut end, stopping, seat)| async move {
+    let state = (receiver, told, end, app.closing.clone(), seat);
+    let stream = stream::unfold(state, move |(mut receiver, told, mut end, closing, seat)| async move {
         let next = async {
             loop {
                 let newest = (*receiver.borrow_and_update()).max(end.seq);
@@ -215,12 +215,12 @@ async fn events(
         let newest = tokio::select! {
             newest = next => newest?,
             () = tokio::time::sleep_until(until) => return None,
-            () = stopping.cancelled() => return None,
+            () = closing.cancelled() => return None,
         };
         end.seq = newest;
         let id = Cursor::encode(&end).ok()?;
         let event = Event::default().event("more").id(id).data("{}");
-        Some((Ok(event), (receiver, newest, end, stopping, seat)))
+        Some((Ok(event), (receiver, newest, end, closing, seat)))
     });
     Ok(Sse::new(stream).keep_alive(KeepAlive::new().interval(ALIVE_EVERY)))
 }

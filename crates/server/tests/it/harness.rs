@@ -19,6 +19,7 @@ use std::path::PathBuf;
 
 use atelier_server::app::{self, App};
 use atelier_server::config::Config;
+use atelier_server::connections;
 use sqlx::PgPool;
 use tempfile::TempDir;
 use tokio::net::TcpListener;
@@ -55,8 +56,16 @@ impl House {
         let address = listener.local_addr().expect("an address");
         config.listen = address;
         let app = App::connect(config).await.expect("the database is there");
-        let service = app::router(app.clone()).into_make_service_with_connect_info::<SocketAddr>();
-        tokio::spawn(async move { axum::serve(listener, service).await.expect("serves") });
+        let serving = app.clone();
+        tokio::spawn(async move {
+            connections::serve(
+                listener,
+                app::router(serving.clone()),
+                &serving.config.limits,
+                serving.closing,
+            )
+            .await;
+        });
         Self {
             app,
             address,

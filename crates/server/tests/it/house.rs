@@ -59,15 +59,6 @@ async fn what_the_framework_refuses_is_a_refusal_as_any_other() {
 }
 
 #[tokio::test]
-async fn a_server_asked_to_stop_is_not_ready_but_lives() {
-    let house = House::new().await;
-    house.nobody().get("/readyz").await.is(200);
-    house.app.stopping.cancel();
-    house.nobody().get("/readyz").await.is(503);
-    house.nobody().get("/healthz").await.is(200);
-}
-
-#[tokio::test]
 async fn a_database_behind_the_program_is_not_ready() {
     let house = House::new().await;
     sqlx::query("DELETE FROM _sqlx_migrations WHERE version > 1")

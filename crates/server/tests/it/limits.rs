@@ -95,6 +95,36 @@ async fn a_server_that_has_all_it_can_do_says_so() {
 }
 
 #[tokio::test]
+async fn a_connection_that_sends_half_a_head_is_closed() {
+    let house = House::with(|config| config.limits.head_s_max = 1).await;
+    let mut slow = Line::to(&house.address.to_string()).await;
+    slow.say("GET /tags HTTP/1.1\r\nhost: it\r\nx-never").await;
+    let heard = slow.hear("it is not to be answered").await;
+    assert!(!heard.contains("200 OK"), "{heard}");
+    // Nor is one held that says nothing at all, or nothing more.
+    let mut idle = Line::to(&house.address.to_string()).await;
+    idle.say("GET /healthz HTTP/1.1\r\nhost: it\r\n\r\n").await;
+    assert!(idle.hear("live\n").await.contains("200 OK"));
+    assert_eq!(idle.hear("more").await, "");
+}
+
+#[tokio::test]
+async fn more_connections_than_there_may_be_wait_for_their_turn() {
+    let house = House::with(|config| config.limits.sockets_max = 1).await;
+    let address = house.address.to_string();
+    let request = "GET /healthz HTTP/1.1\r\nhost: it\r\n\r\n";
+    let mut first = Line::to(&address).await;
+    first.say(request).await;
+    assert!(first.hear("live\n").await.contains("200 OK"));
+    let mut second = Line::to(&address).await;
+    second.say(request).await;
+    let early = tokio::time::timeout(Duration::from_millis(200), second.hear("live\n")).await;
+    assert!(early.is_err(), "{early:?}");
+    drop(first);
+    assert!(second.hear("live\n").await.contains("200 OK"));
+}
+
+#[tokio::test]
 async fn streams_are_only_so_many_for_a_user_and_in_all() {
     let house = House::with(|config| {
         config.limits.streams_max = 3;

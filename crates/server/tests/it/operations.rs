@@ -10,7 +10,7 @@ use serde_json::json;
 use sqlx::{Connection as _, PgConnection};
 use tempfile::TempDir;
 
-use crate::harness::{House, Program, cluster, cluster_folder, config, database, fresh_cluster};
+use crate::harness::{House, Line, Program, cluster, cluster_folder, config, database, fresh_cluster};
 
 fn ran(command: &mut Command) -> String {
     let answer = command.output().expect("it starts");
@@ -131,37 +131,85 @@ async fn a_replica_serves_lists_and_is_never_written() {
     drop(replica);
 }
 
+/// Time for a balancer to learn that a server is being stopped: more than a slow machine needs.
+const LAME_DUCK: (&str, &str) = ("ATELIER_LIMITS__LAME_DUCK_S", "6");
+
+#[tokio::test]
+async fn a_server_asked_to_stop_says_so_before_it_is_gone() {
+    let house = House::new().await;
+    let ada = house.user("ada").await;
+    let url = house.app.config.database_url.as_ref().expect("set").expose();
+    // Its own key would make ada nobody there.
+    let program = Program::start(&house.app.config.data_folder, Some(url), &[LAME_DUCK]);
+    let address = program.base.trim_start_matches("http://").to_owned();
+    let body = json!({ "purpose": "artwork", "bytes": 1, "sha256": "00".repeat(32) }).to_string();
+    let headers = [
+        ("authorization", &*format!("Bearer {}", ada.token())),
+        ("content-type", "application/json"),
+        ("idempotency-key", "k1"),
+    ];
+    let mut begun = Line::waiting_for_body(&address, "POST /uploads", &headers, body.len()).await;
+
+    program.ask_to_stop();
+    let deadline = Instant::now() + Duration::from_secs(10);
+    loop {
+        let answer = reqwest::get(format!("{}/readyz", program.base))
+            .await
+            .expect("still answers");
+        match answer.status().as_u16() {
+            200 => assert!(Instant::now() < deadline, "it does not say that it stops"),
+            503 => break assert_eq!(answer.text().await.expect("text"), "stopping\n"),
+            other => panic!("{other}"),
+        }
+    }
+    let new = reqwest::get(format!("{}/tags", program.base)).await;
+    assert_eq!(new.expect("whoever has not heard yet is answered").status(), 200);
+    // Then it takes nobody any more, but answers whom it has begun to hear.
+    let deadline = Instant::now() + Duration::from_secs(20);
+    while tokio::net::TcpStream::connect(&address).await.is_ok() {
+        assert!(Instant::now() < deadline, "it goes on");
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    begun.say(&body).await;
+    let answer = begun.hear("}").await;
+    assert!(answer.starts_with("HTTP/1.1 201 "), "{answer}");
+    assert!(program.ended().success());
+}
+
 #[tokio::test]
 async fn servers_are_replaced_one_by_one_while_requests_come() {
     let url = database().await;
     let folder = TempDir::new().expect("a folder");
-    let start = || Program::start(folder.path(), Some(&url), &[]);
+    let start = || Program::start(folder.path(), Some(&url), &[LAME_DUCK]);
     let (first, second, third) = (start(), start(), start());
-    let stopped = tokio::task::spawn_blocking({
-        let base = first.base.clone();
-        move || (base, first.stop())
-    });
-    // The others answer all along; the first answers what it has taken, and then is gone.
+    let bases = [&first, &second, &third].map(|program| program.base.clone());
     let client = reqwest::Client::new();
-    for _ in 0..50 {
-        for base in [&second.base, &third.base] {
-            let answer = client.get(format!("{base}/tags")).send().await.expect("answers");
-            assert_eq!(answer.status(), 200);
-        }
+    let ask = async |base: &str, path: &str| {
+        let answer = client.get(format!("{base}{path}")).send().await.expect("answers");
+        answer.status().as_u16()
+    };
+    // As a balancer does: who said that it is ready gets requests until the next look.
+    for base in &bases {
+        assert_eq!(ask(base, "/readyz").await, 200);
     }
-    let (base, status) = stopped.await.expect("ends");
-    assert!(status.success());
-    assert!(client.get(format!("{base}/healthz")).send().await.is_err());
-    second.kill();
-    assert_eq!(
-        client
-            .get(format!("{}/tags", third.base))
-            .send()
+    first.ask_to_stop();
+    for base in bases.iter().cycle().take(60) {
+        assert_eq!(ask(base, "/tags").await, 200);
+    }
+    assert_eq!(ask(&bases[0], "/readyz").await, 503);
+    for base in bases[1..].iter().cycle().take(20) {
+        assert_eq!(ask(base, "/readyz").await, 200);
+        assert_eq!(ask(base, "/tags").await, 200);
+    }
+    assert!(
+        tokio::task::spawn_blocking(move || first.ended())
             .await
-            .expect("answers")
-            .status(),
-        200
+            .expect("ends")
+            .success()
     );
+    assert!(client.get(format!("{}/healthz", bases[0])).send().await.is_err());
+    second.kill();
+    assert_eq!(ask(&bases[2], "/tags").await, 200);
 }
 
 #[tokio::test]

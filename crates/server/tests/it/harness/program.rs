@@ -55,13 +55,23 @@ impl Program {
     }
 
     /// Asks it to stop, and waits until it did.
-    pub(crate) fn stop(mut self) -> ExitStatus {
+    pub(crate) fn stop(self) -> ExitStatus {
+        self.ask_to_stop();
+        self.ended()
+    }
+
+    /// Waits until it ended by itself.
+    pub(crate) fn ended(mut self) -> ExitStatus {
+        self.child.wait().expect("it ends")
+    }
+
+    /// Asks it to stop.
+    pub(crate) fn ask_to_stop(&self) {
         let asked = Command::new("kill")
             .arg(self.child.id().to_string())
             .status()
             .expect("kill");
         assert!(asked.success());
-        self.child.wait().expect("it ends")
     }
 }
 
