@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use atelier_server::app::App;
 use atelier_server::local::postgres::Cluster;
 use serde_json::json;
-use sqlx::{Connection as _, PgConnection};
+use sqlx::{Connection as _, Executor as _, PgConnection};
 use tempfile::TempDir;
 
 use crate::harness::{House, Line, Program, cluster, cluster_folder, config, database, fresh_cluster};
@@ -299,6 +299,41 @@ async fn a_server_does_not_start_on_tables_that_are_too_old() {
         .await
         .expect("counted");
     assert!(tables > 15);
+}
+
+#[tokio::test]
+async fn a_migration_takes_and_waits_longer_than_a_request_may() {
+    cluster().make_database("locked").expect("made");
+    let url = cluster().url("locked");
+    let folder = TempDir::new().expect("a folder");
+    let mut config = config(folder.path().to_owned(), url.clone());
+    config.statement_ms_max = 100;
+    let app = App::connect(config).await.expect("it answers");
+    app.migrate().await.expect("migrates");
+    let mut holder = PgConnection::connect(&url).await.expect("it answers");
+    holder
+        .execute("BEGIN; LOCK TABLE _sqlx_migrations")
+        .await
+        .expect("locked");
+    // Another connection: what a transaction has seen of others stays as it is for it.
+    let mut watcher = PgConnection::connect(&url).await.expect("it answers");
+    let hold = async {
+        let waits = "SELECT count(*) FROM pg_stat_activity
+                      WHERE datname = 'locked' AND wait_event_type = 'Lock' AND query_start < clock_timestamp() - interval '0.5 s'";
+        let deadline = Instant::now() + Duration::from_secs(20);
+        while sqlx::query_scalar::<_, i64>(waits)
+            .fetch_one(&mut watcher)
+            .await
+            .expect("counted")
+            == 0
+        {
+            assert!(Instant::now() < deadline, "it does not wait");
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        holder.execute("COMMIT").await.expect("let go");
+    };
+    let (migrated, ()) = tokio::join!(app.migrate(), hold);
+    migrated.expect("it waited");
 }
 
 #[test]
