@@ -1,5 +1,7 @@
 //! Whether settings that are right each by itself go together.
 
+use atelier_contract::OpeningKey;
+
 use super::{Config, ConfigError, Mode, Secret};
 
 /// Providers of users that no OpenID provider signs in.
@@ -11,72 +13,124 @@ impl Config {
     /// # Errors
     /// [`ConfigError::Wrong`].
     pub fn check(&self) -> Result<(), ConfigError> {
-        let wrong = |setting, problem| Err(ConfigError::Wrong { setting, problem });
-        for (setting, url) in [("database_url", &self.database_url), ("reads_url", &self.reads_url)] {
-            let postgres =
-                |url: &Secret| url.expose().starts_with("postgres://") || url.expose().starts_with("postgresql://");
-            if url.as_ref().is_some_and(|url| !postgres(url)) {
-                return wrong(
-                    setting,
-                    "is not the address of a Postgres: postgres://user:password@host/database",
-                );
-            }
-        }
-        if self.connections_max == 0 {
-            return wrong("connections_max", "at least 1 is needed");
-        }
-        if self.objects.bucket.is_none() && (self.objects.endpoint.is_some() || self.objects.access_key_id.is_some()) {
-            return wrong("objects.bucket", "is missing, but other settings of a bucket are there");
-        }
-        if self.objects.access_key_id.is_some() != self.objects.secret_access_key.is_some() {
-            return wrong(
-                "objects.secret_access_key",
-                "goes together with objects.access_key_id: both or neither",
-            );
-        }
-        if self.payments.client_key.is_some() != self.payments.secret_key.is_some() {
-            return wrong(
-                "payments.secret_key",
-                "goes together with payments.client_key: both or neither",
-            );
-        }
-        if self.sign_in.client_secret.is_some() && self.sign_in.client_id.is_none() {
-            return wrong("sign_in.client_id", "is missing, but its secret is there");
-        }
-        let provider = &self.sign_in.provider;
-        let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
-        if !(1..=30).contains(&provider.len()) || !provider.chars().all(plain) || RESERVED.contains(&provider.as_str())
-        {
-            return wrong(
-                "sign_in.provider",
-                "1 to 30 of a-z, 0-9 and -, and neither `platform` nor `development`",
-            );
-        }
+        self.check_database()?;
+        self.check_amounts()?;
+        self.check_pairs()?;
+        self.check_sign_in()?;
+        let key = |key: &Secret| OpeningKey::try_from(key.expose().to_owned()).is_ok();
+        need(
+            self.signing_key.as_ref().is_none_or(key),
+            "signing_key",
+            "64 hexadecimal digits are wanted: openssl rand -hex 32",
+        )?;
         match self.mode {
-            Mode::Hosted if self.sign_in.issuer.scheme() != "https" => {
-                wrong("sign_in.issuer", "a hosted server needs an https:// address")
-            }
-            Mode::Hosted if self.payments.url.scheme() != "https" => {
-                wrong("payments.url", "a hosted server needs an https:// address")
-            }
-            Mode::Development if !self.listen.ip().is_loopback() => wrong(
+            Mode::Development => need(
+                self.listen.ip().is_loopback(),
                 "listen",
                 "a development server signs in anybody, so it listens on loopback only; set mode = \"hosted\"",
             ),
-            Mode::Hosted if self.database_url.is_none() => wrong("database_url", "a hosted server needs one"),
-            Mode::Hosted if self.signing_key.is_none() => wrong(
-                "signing_key",
-                "a hosted server needs one, the same in all its processes: openssl rand -hex 32",
-            ),
-            Mode::Hosted if self.public_url.as_ref().is_none_or(|url| url.scheme() != "https") => wrong(
-                "public_url",
-                "a hosted server needs the https:// address under which it is reached",
-            ),
-            Mode::Hosted if self.sign_in.client_id.is_none() => {
-                wrong("sign_in.client_id", "a hosted server needs one: nobody could sign in")
-            }
-            Mode::Development | Mode::Hosted => Ok(()),
+            Mode::Hosted => self.check_hosted(),
         }
+    }
+
+    fn check_database(&self) -> Result<(), ConfigError> {
+        for (setting, url) in [("database_url", &self.database_url), ("reads_url", &self.reads_url)] {
+            let postgres =
+                |url: &Secret| url.expose().starts_with("postgres://") || url.expose().starts_with("postgresql://");
+            need(
+                url.as_ref().is_none_or(postgres),
+                setting,
+                "is not the address of a Postgres: postgres://user:password@host/database",
+            )?;
+        }
+        Ok(())
+    }
+
+    /// With none of these nobody would be let in, or nothing ever be done in time.
+    fn check_amounts(&self) -> Result<(), ConfigError> {
+        let limits = &self.limits;
+        for (setting, is_there) in [
+            ("connections_max", self.connections_max > 0),
+            ("statement_ms_max", self.statement_ms_max > 0),
+            ("limits.body_bytes_max", limits.body_bytes_max > 0),
+            ("limits.request_s_max", limits.request_s_max > 0),
+            ("limits.requests_max", limits.requests_max > 0),
+            ("limits.uploads_max", limits.uploads_max > 0),
+            ("limits.uploads_per_user_max", limits.uploads_per_user_max > 0),
+            ("limits.upload_idle_s_max", limits.upload_idle_s_max > 0),
+            ("limits.streams_max", limits.streams_max > 0),
+            ("limits.streams_per_user_max", limits.streams_per_user_max > 0),
+            ("limits.sockets_max", limits.sockets_max > 0),
+            ("limits.head_s_max", limits.head_s_max > 0),
+        ] {
+            need(is_there, setting, "at least 1 is needed")?;
+        }
+        Ok(())
+    }
+
+    fn check_pairs(&self) -> Result<(), ConfigError> {
+        let objects = &self.objects;
+        need(
+            objects.bucket.is_some() || (objects.endpoint.is_none() && objects.access_key_id.is_none()),
+            "objects.bucket",
+            "is missing, but other settings of a bucket are there",
+        )?;
+        need(
+            objects.access_key_id.is_some() == objects.secret_access_key.is_some(),
+            "objects.secret_access_key",
+            "goes together with objects.access_key_id: both or neither",
+        )?;
+        need(
+            self.payments.client_key.is_some() == self.payments.secret_key.is_some(),
+            "payments.secret_key",
+            "goes together with payments.client_key: both or neither",
+        )
+    }
+
+    fn check_sign_in(&self) -> Result<(), ConfigError> {
+        let sign_in = &self.sign_in;
+        need(
+            sign_in.client_secret.is_none() || sign_in.client_id.is_some(),
+            "sign_in.client_id",
+            "is missing, but its secret is there",
+        )?;
+        let provider = sign_in.provider.as_str();
+        let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
+        need(
+            (1..=30).contains(&provider.len()) && provider.chars().all(plain) && !RESERVED.contains(&provider),
+            "sign_in.provider",
+            "1 to 30 of a-z, 0-9 and -, and neither `platform` nor `development`",
+        )
+    }
+
+    fn check_hosted(&self) -> Result<(), ConfigError> {
+        let https = "a hosted server needs an https:// address";
+        need(self.sign_in.issuer.scheme() == "https", "sign_in.issuer", https)?;
+        need(self.payments.url.scheme() == "https", "payments.url", https)?;
+        need(self.database_url.is_some(), "database_url", "a hosted server needs one")?;
+        need(
+            self.signing_key.is_some(),
+            "signing_key",
+            "a hosted server needs one, the same in all its processes: openssl rand -hex 32",
+        )?;
+        need(
+            self.public_url.as_ref().is_some_and(|url| url.scheme() == "https"),
+            "public_url",
+            "a hosted server needs the https:// address under which it is reached",
+        )?;
+        need(
+            self.sign_in.client_id.is_some(),
+            "sign_in.client_id",
+            "a hosted server needs one: nobody could sign in",
+        )
+    }
+}
+
+fn need(holds: bool, setting: &'static str, problem: &'static str) -> Result<(), ConfigError> {
+    if holds {
+        Ok(())
+    } else {
+        Err(ConfigError::Wrong { setting, problem })
     }
 }
 
@@ -159,14 +213,30 @@ mod tests {
                 },
             ),
             (
-                "connections_max",
+                "signing_key",
                 Config {
-                    connections_max: 0,
+                    signing_key: Some("0123".to_owned().into()),
                     ..hosted()
                 },
             ),
         ] {
             assert!(matches!(broken.check(), Err(ConfigError::Wrong { setting: named, .. }) if named == setting));
         }
+    }
+    #[test]
+    fn what_would_let_nobody_in_is_said_before_anybody_comes() {
+        let named = |change: fn(&mut Config)| {
+            let mut config = Config::default();
+            change(&mut config);
+            match config.check() {
+                Err(ConfigError::Wrong { setting, .. }) => setting,
+                other => panic!("{other:?}"),
+            }
+        };
+        assert_eq!(named(|config| config.connections_max = 0), "connections_max");
+        assert_eq!(named(|config| config.statement_ms_max = 0), "statement_ms_max");
+        assert_eq!(named(|config| config.limits.requests_max = 0), "limits.requests_max");
+        assert_eq!(named(|config| config.limits.request_s_max = 0), "limits.request_s_max");
+        assert_eq!(named(|config| config.limits.sockets_max = 0), "limits.sockets_max");
     }
 }

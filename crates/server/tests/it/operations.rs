@@ -241,6 +241,17 @@ async fn what_an_operator_does_leaves_a_row_that_stays() {
             .success(),
         "without a reason"
     );
+    for nothing in [
+        ["--reason", " ", "--operator", "eve"],
+        ["--reason", "x", "--operator", ""],
+    ] {
+        let refused = operate(&[&["style", "unflag", &style], &nothing[..]].concat());
+        let said = String::from_utf8_lossy(&refused.stderr).into_owned();
+        assert!(
+            !refused.status.success() && said.contains("say it in a word or more"),
+            "{said}"
+        );
+    }
     assert!(
         operate(&[&["tag", "deactivate", "Gore"], &why[..]].concat())
             .status
@@ -353,6 +364,12 @@ fn settings_that_are_wrong_are_named() {
     assert!(said(&[("ATELIER_MODE", "hosted")]).contains("database_url"));
     assert!(said(&[("DATABASE_URL", "sqlite:library.db")]).contains("database_url"));
     assert!(said(&[("ATELIER_OBJECTS__ENDPOINT", "http://127.0.0.1:1")]).contains("objects.bucket"));
+    assert!(said(&[("ATELIER_LIMITS__REQUESTS_MAX", "0")]).contains("limits.requests_max"));
+    let hidden = said(&[("ATELIER_SIGNING_KEY", "hunter2")]);
+    assert!(
+        hidden.contains("signing_key") && !hidden.contains("hunter2"),
+        "{hidden}"
+    );
     let hidden = said(&[("ATELIER_DATABASE_URL", "postgres://a:hunter2@127.0.0.1:1/x")]);
     assert!(!hidden.contains("hunter2"), "{hidden}");
 }
