@@ -16,6 +16,7 @@ use atelier_contract::{AspectRatio, NewGeneration, SealKey, Sha256, Tag};
 use atelier_server::app::{self, App};
 use atelier_server::caller::AccessClaims;
 use atelier_server::config::Config;
+use atelier_server::connections;
 use atelier_server::local::postgres::Cluster;
 use chrono::{TimeDelta, Utc};
 use rand::RngExt as _;
@@ -100,6 +101,7 @@ async fn connect(cluster: &Cluster, folder: &Path, connections: Option<u32>) -> 
     config.connections_max = connections.unwrap_or(config.connections_max);
     config.limits.per_address_min = 0;
     config.limits.per_user_min = 0;
+    config.limits.per_device_min = 0;
     App::connect(config).await
 }
 
@@ -165,8 +167,16 @@ impl Served {
     async fn start(app: App) -> anyhow::Result<Self> {
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await?;
         let address = listener.local_addr()?;
-        let service = app::router(app.clone()).into_make_service_with_connect_info::<SocketAddr>();
-        tokio::spawn(axum::serve(listener, service).into_future());
+        let serving = app.clone();
+        tokio::spawn(async move {
+            connections::serve(
+                listener,
+                app::router(serving.clone()),
+                &serving.config.limits,
+                serving.closing,
+            )
+            .await;
+        });
         Ok(Self { app, address })
     }
 

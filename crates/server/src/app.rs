@@ -8,9 +8,9 @@ use atelier_contract::OpeningKey;
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use axum::middleware::{from_fn, from_fn_with_state};
-use sqlx::PgPool;
 use sqlx::migrate::Migrator;
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
+use sqlx::{Connection as _, Executor as _, PgConnection, PgPool};
 use tokio_util::sync::CancellationToken;
 use tower::ServiceBuilder;
 use tower_http::catch_panic::CatchPanicLayer;
@@ -60,8 +60,10 @@ pub struct App {
     pub hub: Arc<Hub>,
     /// Who may come how often.
     pub gate: Arc<Gate>,
-    /// Cancelled once the server was asked to stop: what would go on for ever ends then.
+    /// Cancelled once the server was asked to stop: it says so to whoever sends it requests, and begins nothing by itself any more.
     pub stopping: CancellationToken,
+    /// Cancelled when it stops to listen after that: what would go on for ever ends then.
+    pub closing: CancellationToken,
 }
 
 impl App {
@@ -89,31 +91,43 @@ impl App {
             signer: Arc::new(Signer::new(key.as_bytes())),
             gate: Arc::new(Gate::new(&config.limits)),
             stopping: CancellationToken::new(),
+            closing: CancellationToken::new(),
             config: Arc::new(config),
         })
     }
 
-    /// Brings the tables up to date. Safe while others do the same; not through PgBouncer, since it holds a lock for its session.
+    /// Brings the tables up to date. Safe while others do the same: they wait. Not through PgBouncer, since it holds a lock for its
+    /// session.
     ///
     /// # Errors
     /// When a migration fails.
     pub async fn migrate(&self) -> anyhow::Result<()> {
-        MIGRATIONS.run(&self.pool).await.context("a migration")
+        let url = self.config.database_url.as_ref().context("database_url is missing")?;
+        // Not one of the pool's: an index of a large table takes longer than a request may, and so may the wait for another who migrates.
+        let mut own = PgConnection::connect_with(&url.expose().parse()?)
+            .await
+            .context("the database")?;
+        own.execute("SET statement_timeout = 0; SET lock_timeout = 0; SET idle_in_transaction_session_timeout = 0")
+            .await?;
+        MIGRATIONS.run(&mut own).await.context("a migration")?;
+        Ok(own.close().await?)
     }
 
-    /// Whether the tables are at least as new as this program. Newer ones are right: that is how servers are replaced one by one.
+    /// Whether every migration of this program was run. Others beside them are right: that is how servers are replaced one by one.
     ///
     /// # Errors
     /// The database's.
     pub async fn is_migrated(&self) -> sqlx::Result<bool> {
         // Not a checked query: the migrator makes this table, no migration does.
-        let newest: Result<Option<i64>, _> =
-            sqlx::query_scalar("SELECT max(version) FROM _sqlx_migrations WHERE success")
-                .fetch_one(&self.pool)
-                .await;
-        let needed = MIGRATIONS.iter().map(|migration| migration.version).max();
-        match newest {
-            Ok(newest) => Ok(newest >= needed),
+        let needed: Vec<i64> = MIGRATIONS.iter().map(|migration| migration.version).collect();
+        let missing: Result<bool, _> = sqlx::query_scalar(
+            "SELECT EXISTS (SELECT unnest($1) EXCEPT SELECT version FROM _sqlx_migrations WHERE success)",
+        )
+        .bind(needed)
+        .fetch_one(&self.pool)
+        .await;
+        match missing {
+            Ok(missing) => Ok(!missing),
             Err(sqlx::Error::Database(error)) if error.code().as_deref() == Some(UNDEFINED_TABLE) => Ok(false),
             Err(error) => Err(error),
         }

@@ -84,6 +84,8 @@ impl FromRequestParts<App> for Caller {
         let claims = token
             .and_then(|token| AccessClaims::read(token, &app.signer))
             .ok_or(Refusal::NotSignedIn {})?;
+        // Before the database is asked: it is what has to be spared.
+        app.gate.signed_in(&claims)?;
         let user = sqlx::query!(
             r#"SELECT role, is_active,
                       EXISTS (SELECT FROM sessions WHERE id = $2 AND user_id = users.id AND ended_at IS NULL) AS "open!"

@@ -1,14 +1,18 @@
 //! What an operator sets: arguments over environment over file over defaults, read once and checked as a whole.
 
-use std::fmt;
+mod check;
+mod secret;
+
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use figment::Figment;
 use figment::providers::{Env, Format as _, Toml};
-use secrecy::{ExposeSecret as _, SecretString};
-use serde::{Deserialize, Deserializer};
+use serde::Deserialize;
 use url::Url;
+
+pub use secret::Secret;
 
 /// Where the server runs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
@@ -136,15 +140,35 @@ pub struct Limits {
     pub per_address_min: u32,
     /// Requests of one user in a minute; as many may come at once. 0: no limit.
     pub per_user_min: u32,
+    /// Requests of one device in a minute, whoever is signed in there; as many may come at once. 0: no limit.
+    pub per_device_min: u32,
     /// Proxies before this server that add to `X-Forwarded-For`: so many entries from its end is who asks. 0: the peer itself.
     pub trusted_proxies: u8,
     /// Largest body, but of uploads, which say their size beforehand and have limits of their own.
     pub body_bytes_max: usize,
     /// Longest time until an answer begins.
     pub request_s_max: u64,
-    /// Requests at a time; more are told to come again.
+    /// Requests at a time; more are told to come again. Uploads and streams are not among them.
     pub requests_max: usize,
-    /// Longest time that requests under way get when the server is asked to stop.
+    /// Uploads that are brought at a time.
+    pub uploads_max: usize,
+    /// Of these, of one user.
+    pub uploads_per_user_max: usize,
+    /// Longest time in which nothing comes of an upload.
+    pub upload_idle_s_max: u64,
+    /// Streams of what changed, at a time.
+    pub streams_max: usize,
+    /// Of these, of one user.
+    pub streams_per_user_max: usize,
+    /// Connections at a time; more wait to be taken.
+    pub sockets_max: usize,
+    /// Longest time until the head of a connection's next request has come whole: for a slow one, and for one that is kept open. Longer
+    /// than what stands before the server keeps its own open, or it finds them closed.
+    pub head_s_max: u64,
+    /// How long a server that was asked to stop says so while it still takes requests, so that whoever sends them learns of it; 5 on a
+    /// hosted server when absent, else 0.
+    pub lame_duck_s: Option<u64>,
+    /// Longest time that requests under way get after that.
     pub drain_s_max: u64,
 }
 
@@ -157,10 +181,6 @@ pub enum LogFormat {
     /// For collectors.
     Json,
 }
-
-/// A word that is never shown. `file:<path>` in its place is read from there.
-#[derive(Clone)]
-pub struct Secret(SecretString);
 
 /// What is wrong with the settings.
 #[derive(Debug, thiserror::Error)]
@@ -181,8 +201,8 @@ pub enum ConfigError {
     },
 }
 
-/// Providers of users that no OpenID provider signs in.
-const RESERVED: [&str; 2] = ["platform", "development"];
+/// Two looks of a balancer that looks every two seconds, and one to spare.
+const LAME_DUCK_S: u64 = 5;
 
 fn connections() -> u32 {
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
@@ -218,10 +238,19 @@ impl Default for Limits {
         Self {
             per_address_min: 1200,
             per_user_min: 600,
+            per_device_min: 600,
             trusted_proxies: 0,
             body_bytes_max: 1 << 20,
             request_s_max: 30,
             requests_max: 1024,
+            uploads_max: 64,
+            uploads_per_user_max: 8,
+            upload_idle_s_max: 30,
+            streams_max: 4096,
+            streams_per_user_max: 16,
+            sockets_max: 8192,
+            head_s_max: 75,
+            lame_duck_s: None,
             drain_s_max: 30,
         }
     }
@@ -254,79 +283,6 @@ impl Config {
         Ok(config)
     }
 
-    /// Looks whether the settings go together.
-    ///
-    /// # Errors
-    /// [`ConfigError::Wrong`].
-    pub fn check(&self) -> Result<(), ConfigError> {
-        let wrong = |setting, problem| Err(ConfigError::Wrong { setting, problem });
-        for (setting, url) in [("database_url", &self.database_url), ("reads_url", &self.reads_url)] {
-            let postgres =
-                |url: &Secret| url.expose().starts_with("postgres://") || url.expose().starts_with("postgresql://");
-            if url.as_ref().is_some_and(|url| !postgres(url)) {
-                return wrong(
-                    setting,
-                    "is not the address of a Postgres: postgres://user:password@host/database",
-                );
-            }
-        }
-        if self.connections_max == 0 {
-            return wrong("connections_max", "at least 1 is needed");
-        }
-        if self.objects.bucket.is_none() && (self.objects.endpoint.is_some() || self.objects.access_key_id.is_some()) {
-            return wrong("objects.bucket", "is missing, but other settings of a bucket are there");
-        }
-        if self.objects.access_key_id.is_some() != self.objects.secret_access_key.is_some() {
-            return wrong(
-                "objects.secret_access_key",
-                "goes together with objects.access_key_id: both or neither",
-            );
-        }
-        if self.payments.client_key.is_some() != self.payments.secret_key.is_some() {
-            return wrong(
-                "payments.secret_key",
-                "goes together with payments.client_key: both or neither",
-            );
-        }
-        if self.sign_in.client_secret.is_some() && self.sign_in.client_id.is_none() {
-            return wrong("sign_in.client_id", "is missing, but its secret is there");
-        }
-        let provider = &self.sign_in.provider;
-        let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
-        if !(1..=30).contains(&provider.len()) || !provider.chars().all(plain) || RESERVED.contains(&provider.as_str())
-        {
-            return wrong(
-                "sign_in.provider",
-                "1 to 30 of a-z, 0-9 and -, and neither `platform` nor `development`",
-            );
-        }
-        match self.mode {
-            Mode::Hosted if self.sign_in.issuer.scheme() != "https" => {
-                wrong("sign_in.issuer", "a hosted server needs an https:// address")
-            }
-            Mode::Hosted if self.payments.url.scheme() != "https" => {
-                wrong("payments.url", "a hosted server needs an https:// address")
-            }
-            Mode::Development if !self.listen.ip().is_loopback() => wrong(
-                "listen",
-                "a development server signs in anybody, so it listens on loopback only; set mode = \"hosted\"",
-            ),
-            Mode::Hosted if self.database_url.is_none() => wrong("database_url", "a hosted server needs one"),
-            Mode::Hosted if self.signing_key.is_none() => wrong(
-                "signing_key",
-                "a hosted server needs one, the same in all its processes: openssl rand -hex 32",
-            ),
-            Mode::Hosted if self.public_url.as_ref().is_none_or(|url| url.scheme() != "https") => wrong(
-                "public_url",
-                "a hosted server needs the https:// address under which it is reached",
-            ),
-            Mode::Hosted if self.sign_in.client_id.is_none() => {
-                wrong("sign_in.client_id", "a hosted server needs one: nobody could sign in")
-            }
-            Mode::Development | Mode::Hosted => Ok(()),
-        }
-    }
-
     /// How browsers and studios reach this server, without a slash at the end.
     #[must_use]
     pub fn public_url(&self) -> String {
@@ -342,147 +298,17 @@ impl Config {
         self.mode == Mode::Hosted
     }
 
+    /// How long it still takes requests once it was asked to stop.
+    #[must_use]
+    pub fn lame_duck(&self) -> Duration {
+        let else_s = if self.is_hosted() { LAME_DUCK_S } else { 0 };
+        Duration::from_secs(self.limits.lame_duck_s.unwrap_or(else_s))
+    }
+
     /// Listens on `port` of every address.
     #[must_use]
     pub fn listening_everywhere(mut self, port: u16) -> Self {
         self.listen = SocketAddr::new(IpAddr::V4(Ipv4Addr::UNSPECIFIED), port);
         self
-    }
-}
-
-impl Secret {
-    /// The word itself.
-    #[must_use]
-    pub fn expose(&self) -> &str {
-        self.0.expose_secret()
-    }
-}
-
-impl From<String> for Secret {
-    fn from(word: String) -> Self {
-        Self(word.into())
-    }
-}
-
-impl fmt::Debug for Secret {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("…")
-    }
-}
-
-impl<'de> Deserialize<'de> for Secret {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let word = String::deserialize(deserializer)?;
-        let Some(path) = word.strip_prefix("file:") else {
-            return Ok(word.into());
-        };
-        let read = std::fs::read_to_string(path);
-        let content = read.map_err(|error| serde::de::Error::custom(format!("{path} cannot be read: {error}")))?;
-        Ok(content.trim_end().to_owned().into())
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn hosted() -> Config {
-        Config {
-            mode: Mode::Hosted,
-            database_url: Some("postgres://db/atelier".to_owned().into()),
-            signing_key: Some("00".repeat(32).into()),
-            public_url: Some("https://atelier.example/".parse().expect("an address")),
-            sign_in: SignInConfig {
-                client_id: Some("atelier".to_owned()),
-                ..SignInConfig::default()
-            },
-            ..Config::default()
-        }
-    }
-
-    #[test]
-    fn a_secret_is_not_shown() {
-        assert!(!format!("{:?}", hosted()).contains("postgres://"));
-    }
-
-    #[test]
-    fn a_secret_may_lie_in_a_file() {
-        let file = tempfile::NamedTempFile::new().expect("a file");
-        std::fs::write(file.path(), "word\n").expect("written");
-        let json = format!("\"file:{}\"", file.path().display());
-        let secret: Secret = serde_json::from_str(&json).expect("a secret");
-        assert_eq!(secret.expose(), "word");
-        assert!(serde_json::from_str::<Secret>("\"file:/nowhere\"").is_err());
-    }
-
-    #[test]
-    fn a_development_server_stays_on_loopback() {
-        assert!(Config::default().check().is_ok());
-        let everywhere = Config::default().listening_everywhere(80);
-        assert!(matches!(
-            everywhere.check(),
-            Err(ConfigError::Wrong { setting: "listen", .. })
-        ));
-    }
-
-    #[test]
-    fn a_provider_has_a_name_of_its_own_and_an_encrypted_address() {
-        let with = |change: fn(&mut SignInConfig)| {
-            let mut config = hosted();
-            change(&mut config.sign_in);
-            matches!(config.check(), Err(ConfigError::Wrong { setting, .. }) if setting.starts_with("sign_in."))
-        };
-        assert!(with(|sign_in| sign_in.provider = "platform".to_owned()));
-        assert!(with(|sign_in| sign_in.provider = "A b".to_owned()));
-        assert!(with(
-            |sign_in| sign_in.issuer = "http://id.example/".parse().expect("an address")
-        ));
-        assert!(with(|sign_in| sign_in.client_id = None));
-        assert!(!with(|sign_in| sign_in.client_secret = Some("x".to_owned().into())));
-    }
-
-    #[test]
-    fn a_hosted_server_needs_its_database_key_and_address() {
-        assert!(hosted().check().is_ok());
-        assert_eq!(hosted().public_url(), "https://atelier.example");
-        for (setting, broken) in [
-            (
-                "database_url",
-                Config {
-                    database_url: None,
-                    ..hosted()
-                },
-            ),
-            (
-                "database_url",
-                Config {
-                    database_url: Some("sqlite:x".to_owned().into()),
-                    ..hosted()
-                },
-            ),
-            (
-                "signing_key",
-                Config {
-                    signing_key: None,
-                    ..hosted()
-                },
-            ),
-            (
-                "public_url",
-                Config {
-                    public_url: None,
-                    ..hosted()
-                },
-            ),
-            (
-                "connections_max",
-                Config {
-                    connections_max: 0,
-                    ..hosted()
-                },
-            ),
-        ] {
-            assert!(matches!(broken.check(), Err(ConfigError::Wrong { setting: named, .. }) if named == setting));
-        }
     }
 }

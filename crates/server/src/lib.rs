@@ -3,6 +3,7 @@
 pub mod app;
 pub mod caller;
 pub mod config;
+pub mod connections;
 mod counts;
 pub mod feed;
 mod health;

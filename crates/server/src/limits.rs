@@ -1,15 +1,18 @@
-//! What one address or user may take in a minute, and what this process takes at a time.
+//! What one address, user or device may take in a minute, and what this process takes at a time.
 //!
 //! Counted in each process by itself: behind a balancer over `n` processes the limits are up to `n` times as wide. What has to hold
 //! exactly (a person's own limits) is kept by the database.
 
+mod seats;
+
 use std::hash::Hash;
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::time::Duration;
 
 use atelier_contract::{Refusal, UserId};
+use axum::body::Body;
 use axum::extract::{ConnectInfo, MatchedPath, Request, State};
 use axum::http::{HeaderMap, Method, StatusCode};
 use axum::middleware::Next;
@@ -18,8 +21,12 @@ use governor::clock::{Clock as _, DefaultClock};
 use governor::{DefaultKeyedRateLimiter, Quota, RateLimiter};
 use metrics::counter;
 use tokio::sync::Semaphore;
+use tower_http::timeout::TimeoutBody;
+
+use seats::Seats;
 
 use crate::app::App;
+use crate::caller::{AccessClaims, DeviceKey};
 use crate::config::Limits;
 use crate::metrics::TURNED_AWAY;
 use crate::refused::Refused;
@@ -38,7 +45,12 @@ const UPLOAD_PATH: &str = "/uploads/{id}/content";
 pub struct Gate {
     addresses: Option<DefaultKeyedRateLimiter<IpAddr>>,
     users: Option<DefaultKeyedRateLimiter<UserId>>,
+    devices: Option<DefaultKeyedRateLimiter<DeviceKey>>,
     places: Arc<Semaphore>,
+    /// Uploads that are being brought: they take long, and are no reason to keep others out.
+    pub(crate) uploads: Arc<Seats>,
+    /// Streams that say what changed: they go on as long as the access token.
+    pub(crate) streams: Arc<Seats>,
 }
 
 impl Gate {
@@ -48,16 +60,23 @@ impl Gate {
         Self {
             addresses: limiter(limits.per_address_min),
             users: limiter(limits.per_user_min),
+            devices: limiter(limits.per_device_min),
+            uploads: Seats::new(limits.uploads_max, limits.uploads_per_user_max),
+            streams: Seats::new(limits.streams_max, limits.streams_per_user_max),
             places: Arc::new(Semaphore::new(limits.requests_max)),
         }
     }
 
-    /// Counts a request of a user who is known by now.
+    /// Counts a request with an access token that is this server's.
     ///
     /// # Errors
     /// [`Refusal::TooManyRequests`].
-    pub fn user(&self, user: UserId) -> Result<(), Refused> {
-        check(self.users.as_ref(), &user)
+    pub fn signed_in(&self, claims: &AccessClaims) -> Result<(), Refused> {
+        check(self.users.as_ref(), &claims.user)?;
+        match &claims.device {
+            Some(device) => check(self.devices.as_ref(), device),
+            None => Ok(()),
+        }
     }
 
     /// Forgets those who have not come for a while, for as long as the process runs.
@@ -70,6 +89,9 @@ impl Gate {
             }
             if let Some(users) = &self.users {
                 users.retain_recent();
+            }
+            if let Some(devices) = &self.devices {
+                devices.retain_recent();
             }
         }
     }
@@ -88,12 +110,16 @@ fn check<K: Hash + Eq + Clone>(limiter: Option<&DefaultKeyedRateLimiter<K>>, key
     Err(Refusal::TooManyRequests { retry_s }.into())
 }
 
-/// Turns away who comes too often, and everybody while this process has all it can do.
+/// Turns away who comes too often, and everybody while this process has all it can do. Uploads get their place once it is known whose
+/// they are.
 pub(crate) async fn admit(State(app): State<App>, request: Request, next: Next) -> Response {
     if let Some(address) = address(&request, app.config.limits.trusted_proxies)
         && let Err(refused) = check(app.gate.addresses.as_ref(), &address)
     {
         return refused.into_response();
+    }
+    if is_upload(&request) {
+        return next.run(request).await;
     }
     let Ok(_place) = app.gate.places.try_acquire() else {
         counter!(TURNED_AWAY, "reason" => "busy").increment(1);
@@ -102,14 +128,17 @@ pub(crate) async fn admit(State(app): State<App>, request: Request, next: Next) 
     next.run(request).await
 }
 
-/// Gives up on what takes too long to begin its answer.
+/// Gives up on what takes too long to begin its answer, and on an upload of which nothing comes any more.
 pub(crate) async fn in_time(State(app): State<App>, request: Request, next: Next) -> Response {
-    let path = request.extensions().get::<MatchedPath>().map(MatchedPath::as_str);
-    let upload = request.method() == Method::PUT && path.is_some_and(|path| path.ends_with(UPLOAD_PATH));
-    let seconds = if upload {
-        UPLOAD_S_MAX
+    let limits = &app.config.limits;
+    let (seconds, request) = if is_upload(&request) {
+        let idle = Duration::from_secs(limits.upload_idle_s_max);
+        (
+            UPLOAD_S_MAX,
+            request.map(|body| Body::new(TimeoutBody::new(idle, body))),
+        )
     } else {
-        app.config.limits.request_s_max
+        (limits.request_s_max, request)
     };
     match tokio::time::timeout(Duration::from_secs(seconds), next.run(request)).await {
         Ok(response) => response,
@@ -121,16 +150,31 @@ pub(crate) async fn in_time(State(app): State<App>, request: Request, next: Next
     }
 }
 
-/// Who asks: the peer, or whom the last trusted proxy names.
+fn is_upload(request: &Request) -> bool {
+    let path = request.extensions().get::<MatchedPath>().map(MatchedPath::as_str);
+    request.method() == Method::PUT && path.is_some_and(|path| path.ends_with(UPLOAD_PATH))
+}
+
+/// Who asks: the peer, or whom the last trusted proxy names, as they are counted.
 fn address(request: &Request, trusted_proxies: u8) -> Option<IpAddr> {
     let peer = request
         .extensions()
         .get::<ConnectInfo<SocketAddr>>()
         .map(|ConnectInfo(peer)| peer.ip());
-    if trusted_proxies == 0 {
-        return peer;
+    let named = if trusted_proxies == 0 {
+        None
+    } else {
+        forwarded(request.headers(), trusted_proxies)
+    };
+    named.or(peer).map(counted)
+}
+
+/// In IPv6 whoever has one address has at least 2⁶⁴ of them (RFC 6177): all that share the first half are one.
+fn counted(address: IpAddr) -> IpAddr {
+    match address.to_canonical() {
+        IpAddr::V6(address) => Ipv6Addr::from_bits(address.to_bits() & (u128::MAX << 64)).into(),
+        address @ IpAddr::V4(_) => address,
     }
-    forwarded(request.headers(), trusted_proxies).or(peer)
 }
 
 fn forwarded(headers: &HeaderMap, trusted_proxies: u8) -> Option<IpAddr> {
@@ -159,18 +203,11 @@ mod tests {
     }
 
     #[test]
-    fn who_comes_too_often_is_told_when_to_come_again() {
-        let gate = Gate::new(&Limits {
-            per_user_min: 2,
-            ..Limits::default()
-        });
-        let (ada, ben) = (UserId::try_from(1).expect("an id"), UserId::try_from(2).expect("an id"));
-        assert!(gate.user(ada).is_ok() && gate.user(ada).is_ok());
-        let refused = gate.user(ada).expect_err("the third");
-        assert!(matches!(
-            refused.refusal(),
-            Refusal::TooManyRequests { retry_s: 1..=31 }
-        ));
-        assert!(gate.user(ben).is_ok());
+    fn addresses_of_one_network_are_counted_as_one() {
+        let of = |address: &str| counted(address.parse().expect("an address"));
+        assert_eq!(of("2001:db8:1:2:3:4:5:6"), of("2001:db8:1:2::1"));
+        assert_ne!(of("2001:db8:1:2::1"), of("2001:db8:1:3::1"));
+        assert_eq!(of("::ffff:192.0.2.1"), of("192.0.2.1"));
+        assert_ne!(of("192.0.2.1"), of("192.0.2.2"));
     }
 }

@@ -5,7 +5,6 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
-use std::time::Duration;
 
 use anyhow::{Context as _, bail, ensure};
 use atelier_server::app::{self, App};
@@ -13,10 +12,9 @@ use atelier_server::config::{Config, LogFormat};
 use atelier_server::load::{self, Load};
 use atelier_server::local::postgres::Cluster;
 use atelier_server::operators::{generation, refund, style, tag, user, withdrawal};
-use atelier_server::{metrics, reconcile, sweeps};
+use atelier_server::{connections, metrics, reconcile, sweeps};
 use clap::{Args, Parser, Subcommand};
 use tokio::net::TcpListener;
-use tokio_util::sync::CancellationToken;
 use tracing_subscriber::EnvFilter;
 
 /// Atelier's sync server.
@@ -186,36 +184,27 @@ async fn serve(mut app: App) -> anyhow::Result<()> {
     let address = listener.local_addr()?;
     // Port 0 has become one that can be named.
     Arc::make_mut(&mut app.config).listen = address;
-    let (stopping, drain) = (app.stopping.clone(), Duration::from_secs(app.config.limits.drain_s_max));
-    tokio::spawn(stop_when_asked(stopping.clone()));
+    tokio::spawn(stop_when_asked(app.clone()));
     tokio::spawn(sweeps::run_by_the_clock(app.clone()));
     tokio::spawn(app.gate.clone().forget());
     if let Some(metrics_address) = app.config.metrics_listen {
         let listener = TcpListener::bind(metrics_address).await.context("metrics_listen")?;
         let router = metrics::router(app.clone());
-        let stopped = stopping.clone().cancelled_owned();
+        let closing = app.closing.clone().cancelled_owned();
         tokio::spawn(
             axum::serve(listener, router)
-                .with_graceful_shutdown(stopped)
+                .with_graceful_shutdown(closing)
                 .into_future(),
         );
     }
     tracing::info!(%address, "listening");
     show(&[format!("listening on http://{address}")])?;
-    let service = app::router(app).into_make_service_with_connect_info::<SocketAddr>();
-    let served = axum::serve(listener, service)
-        .with_graceful_shutdown(stopping.clone().cancelled_owned())
-        .into_future();
-    tokio::select! {
-        served = served => served.context("serving"),
-        () = async { stopping.cancelled().await; tokio::time::sleep(drain).await } => {
-            tracing::warn!("requests under way were cut off");
-            Ok(())
-        }
-    }
+    let (config, closing) = (app.config.clone(), app.closing.clone());
+    connections::serve(listener, app::router(app), &config.limits, closing).await;
+    Ok(())
 }
 
-async fn stop_when_asked(stopping: CancellationToken) {
+async fn stop_when_asked(app: App) {
     use tokio::signal::unix::{SignalKind, signal};
     let (Ok(mut terminate), Ok(mut interrupt)) = (signal(SignalKind::terminate()), signal(SignalKind::interrupt()))
     else {
@@ -224,7 +213,9 @@ async fn stop_when_asked(stopping: CancellationToken) {
     };
     tokio::select! { _ = terminate.recv() => {}, _ = interrupt.recv() => {} }
     tracing::info!("stopping");
-    stopping.cancel();
+    app.stopping.cancel();
+    tokio::time::sleep(app.config.lame_duck()).await;
+    app.closing.cancel();
 }
 
 fn describe(file: Option<&std::path::Path>) -> anyhow::Result<()> {

@@ -22,6 +22,8 @@ pub(crate) const TURNED_AWAY: &str = "http_requests_turned_away_total";
 pub(crate) const SWEPT: &str = "sweep_rows_total";
 /// Sweeps that failed.
 pub(crate) const SWEEPS_FAILED: &str = "sweep_failures_total";
+/// When a sweep last went through, in seconds since 1970.
+pub(crate) const SWEEP_DONE: &str = "sweep_done_timestamp_seconds";
 const CONNECTIONS: &str = "database_connections";
 const CONNECTIONS_IDLE: &str = "database_connections_idle";
 
@@ -54,6 +56,7 @@ fn describe() {
     describe_counter!(TURNED_AWAY, "Requests turned away");
     describe_counter!(SWEPT, "Rows that a sweep took");
     describe_counter!(SWEEPS_FAILED, "Sweeps that failed");
+    describe_gauge!(SWEEP_DONE, Unit::Seconds, "When a sweep last went through, since 1970");
     describe_gauge!(CONNECTIONS, "Connections to the database");
     describe_gauge!(CONNECTIONS_IDLE, "Connections to the database that wait for work");
 }

@@ -15,11 +15,23 @@ use sqlx::PgTransaction;
 #[derive(Debug, Clone, Args)]
 pub struct Act {
     /// Why, for whoever looks at it later.
-    #[arg(long)]
+    #[arg(long, value_parser = something)]
     pub reason: String,
     /// Who does it.
-    #[arg(long, env = "USER")]
+    #[arg(long, env = "USER", value_parser = something)]
     pub operator: String,
+}
+
+/// Nothing was said where something has to be.
+#[derive(Debug, thiserror::Error)]
+#[error("it is kept for whoever looks at it later: say it in a word or more")]
+struct NothingSaid;
+
+fn something(said: &str) -> Result<String, NothingSaid> {
+    match said.trim() {
+        "" => Err(NothingSaid),
+        said => Ok(said.to_owned()),
+    }
 }
 
 /// Why nothing was done.

@@ -7,10 +7,10 @@ use atelier_contract::Refusal;
 use axum::body::{Body, to_bytes};
 use axum::extract::{MatchedPath, Request, State};
 use axum::http::header::{self, HeaderName};
-use axum::http::{HeaderMap, HeaderValue, StatusCode};
+use axum::http::{HeaderMap, HeaderValue, Method, StatusCode};
 use axum::middleware::Next;
 use axum::response::{IntoResponse as _, Response};
-use metrics::{counter, gauge, histogram};
+use metrics::{Gauge, counter, gauge, histogram};
 use tracing::Instrument as _;
 use uuid::Uuid;
 
@@ -36,29 +36,68 @@ pub(crate) fn current() -> String {
 /// Gives the request its id, counts it, and tells both log and caller.
 pub(crate) async fn follow(mut request: Request, next: Next) -> Response {
     let id = taken_over(request.headers()).unwrap_or_else(|| Uuid::new_v4().simple().to_string());
-    let method = request.method().clone();
-    let path = request
-        .extensions()
-        .get::<MatchedPath>()
-        .map_or("unknown", MatchedPath::as_str)
-        .to_owned();
-    let span = tracing::info_span!("request", %id, %method, path);
+    let path = request.extensions().get::<MatchedPath>();
+    let path = path.map_or("unknown", MatchedPath::as_str).to_owned();
+    let span = tracing::info_span!("request", %id, method = %request.method(), path);
     let value = HeaderValue::from_str(&id).unwrap_or_else(|_| HeaderValue::from_static("unknown"));
     request.headers_mut().insert(REQUEST_ID, value.clone());
-    let begun = Instant::now();
-    let now = gauge!(REQUESTS_NOW);
-    now.increment(1);
+    let counted = UnderWay::begun(name(request.method()), path);
     let mut response = CURRENT.scope(id, next.run(request).instrument(span.clone())).await;
-    now.decrement(1);
-    let seconds = begun.elapsed().as_secs_f64();
-    let status = response.status();
-    let labels = [("method", method.to_string()), ("path", path)];
-    histogram!(REQUEST_SECONDS, &labels).record(seconds);
-    counter!(REQUESTS, "method" => labels[0].1.clone(), "path" => labels[1].1.clone(), "status" => status.as_str().to_owned())
-        .increment(1);
+    let (status, seconds) = (response.status(), counted.begun.elapsed().as_secs_f64());
+    counted.answered(status, seconds);
     span.in_scope(|| tracing::debug!(status = status.as_u16(), seconds, "answered"));
     response.headers_mut().insert(REQUEST_ID, value);
     response
+}
+
+/// Of which there are only so many: whoever asks may make up others, and each would be counted for itself for ever.
+fn name(method: &Method) -> &'static str {
+    match *method {
+        Method::GET => "GET",
+        Method::HEAD => "HEAD",
+        Method::POST => "POST",
+        Method::PUT => "PUT",
+        Method::PATCH => "PATCH",
+        Method::DELETE => "DELETE",
+        Method::OPTIONS => "OPTIONS",
+        _ => "other",
+    }
+}
+
+/// A request under way: counted when it is answered, and when who asked goes away before.
+struct UnderWay {
+    now: Gauge,
+    begun: Instant,
+    method: &'static str,
+    path: String,
+    status: String,
+}
+
+impl UnderWay {
+    fn begun(method: &'static str, path: String) -> Self {
+        let now = gauge!(REQUESTS_NOW);
+        now.increment(1);
+        Self {
+            now,
+            begun: Instant::now(),
+            method,
+            path,
+            status: "gone".to_owned(),
+        }
+    }
+
+    fn answered(mut self, status: StatusCode, seconds: f64) {
+        histogram!(REQUEST_SECONDS, "method" => self.method, "path" => self.path.clone()).record(seconds);
+        self.status = status.as_str().to_owned();
+    }
+}
+
+impl Drop for UnderWay {
+    fn drop(&mut self) {
+        self.now.decrement(1);
+        let (path, status) = (std::mem::take(&mut self.path), std::mem::take(&mut self.status));
+        counter!(REQUESTS, "method" => self.method, "path" => path, "status" => status).increment(1);
+    }
 }
 
 fn taken_over(headers: &HeaderMap) -> Option<String> {
@@ -148,4 +187,45 @@ pub(crate) async fn protect(request: Request, next: Next) -> Response {
             .or_insert(HeaderValue::from_static(value));
     }
     response
+}
+
+#[cfg(test)]
+mod tests {
+    use axum::Router;
+    use axum::middleware::from_fn;
+    use axum::routing::any;
+    use futures_util::FutureExt as _;
+    use metrics_exporter_prometheus::PrometheusBuilder;
+    use tower::Service as _;
+
+    use super::*;
+
+    /// What is told after one request of `method`, which is given up as soon as it waits.
+    fn told(method: &str, path: &str) -> String {
+        let recorder = PrometheusBuilder::new().build_recorder();
+        metrics::with_local_recorder(&recorder, || {
+            let mut router: Router = Router::new()
+                .route("/now", any(async || "now"))
+                .route("/never", any(std::future::pending::<()>))
+                .layer(from_fn(follow));
+            let request = Request::builder().method(method).uri(path).body(Body::empty());
+            let answer = router.call(request.expect("a request"));
+            assert_eq!(answer.now_or_never().is_some(), path == "/now");
+        });
+        recorder.handle().render()
+    }
+
+    #[test]
+    fn a_method_that_somebody_made_up_is_counted_with_all_others() {
+        assert!(told("PATCH", "/now").contains("method=\"PATCH\""));
+        let told = told("XYZZY", "/now");
+        assert!(told.contains("method=\"other\"") && !told.contains("XYZZY"), "{told}");
+    }
+
+    #[test]
+    fn a_request_that_is_given_up_is_counted_and_is_not_under_way_any_more() {
+        let told = told("GET", "/never");
+        assert!(told.contains("status=\"gone\"} 1"), "{told}");
+        assert!(told.contains(&format!("{REQUESTS_NOW} 0")), "{told}");
+    }
 }

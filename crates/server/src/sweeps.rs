@@ -2,17 +2,20 @@
 
 use std::time::Duration;
 
+use chrono::Utc;
 use futures_util::FutureExt as _;
 use futures_util::future::BoxFuture;
-use metrics::counter;
+use metrics::{counter, gauge};
 
 use crate::app::App;
-use crate::metrics::{SWEEPS_FAILED, SWEPT};
+use crate::metrics::{SWEEP_DONE, SWEEPS_FAILED, SWEPT};
 use crate::resources::{generations::sweep, mutations, notifications, purchases::following, uploads};
 use crate::{counts, idempotency, ledger, sessions};
 
 /// How often each sweep runs.
 const EVERY: Duration = Duration::from_secs(30);
+/// Longest time of one: a connection whose other end is gone without a word never answers, and would hold up all that come after.
+const LONGEST: Duration = Duration::from_secs(300);
 
 /// By name, one after the other; each gives the rows that it took.
 fn all(app: &App) -> Vec<(&'static str, BoxFuture<'_, sqlx::Result<u64>>)> {
@@ -55,13 +58,56 @@ pub async fn run_by_the_clock(app: App) {
     clock.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     while app.stopping.run_until_cancelled(clock.tick()).await.is_some() {
         for (name, sweep) in all(&app) {
-            match sweep.await {
-                Ok(rows) => counter!(SWEPT, "sweep" => name).increment(rows),
-                Err(error) => {
-                    counter!(SWEEPS_FAILED, "sweep" => name).increment(1);
-                    tracing::error!(sweep = name, %error, "a sweep failed");
-                }
-            }
+            run(name, sweep, LONGEST).await;
         }
+    }
+}
+
+/// One of them, and what is counted of it. What it had not committed when its time was over is undone.
+async fn run(name: &'static str, sweep: impl Future<Output = sqlx::Result<u64>>, longest: Duration) {
+    match tokio::time::timeout(longest, sweep).await {
+        Ok(Ok(rows)) => {
+            counter!(SWEPT, "sweep" => name).increment(rows);
+            #[expect(clippy::cast_precision_loss, reason = "exact for the next hundred million years")]
+            gauge!(SWEEP_DONE, "sweep" => name).set(Utc::now().timestamp() as f64);
+            return;
+        }
+        Ok(Err(error)) => tracing::error!(sweep = name, %error, "a sweep failed"),
+        Err(_) => tracing::error!(sweep = name, "a sweep did not end in time"),
+    }
+    counter!(SWEEPS_FAILED, "sweep" => name).increment(1);
+}
+
+#[cfg(test)]
+mod tests {
+    use std::future::{pending, ready};
+
+    use metrics_exporter_prometheus::PrometheusBuilder;
+
+    use super::*;
+
+    #[test]
+    fn a_sweep_that_hangs_is_given_up_and_one_that_went_through_says_when() {
+        let recorder = PrometheusBuilder::new().build_recorder();
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build();
+        metrics::with_local_recorder(&recorder, || {
+            runtime.expect("a runtime").block_on(async {
+                run("hangs", pending(), Duration::from_millis(1)).await;
+                run("works", ready(Ok(7)), LONGEST).await;
+            });
+        });
+        let told = recorder.handle().render();
+        assert!(told.contains("sweep_failures_total{sweep=\"hangs\"} 1"), "{told}");
+        assert!(
+            !told.contains("sweep_done_timestamp_seconds{sweep=\"hangs\"}"),
+            "{told}"
+        );
+        assert!(told.contains("sweep_rows_total{sweep=\"works\"} 7"), "{told}");
+        let done = told
+            .split_once("sweep_done_timestamp_seconds{sweep=\"works\"} ")
+            .expect("when")
+            .1;
+        let done: i64 = done.lines().next().and_then(|at| at.parse().ok()).expect("seconds");
+        assert!((Utc::now().timestamp() - done).abs() < 60, "{told}");
     }
 }

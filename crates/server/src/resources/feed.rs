@@ -189,6 +189,7 @@ async fn events(
     caller: Caller,
     headers: HeaderMap,
 ) -> Answer<Sse<impl Stream<Item = Result<Event, Infallible>>>> {
+    let seat = app.gate.streams.take(caller.user)?;
     let last = headers.get("last-event-id").and_then(|id| id.to_str().ok());
     let known: Option<Place> = last.map(Cursor::decode).transpose()?;
     let end = end(&app, caller.user).await?;
@@ -200,8 +201,8 @@ async fn events(
     };
     let receiver = app.hub.watch(caller.user, end.seq);
     let until = tokio::time::Instant::now() + (caller.until - Utc::now()).to_std().unwrap_or_default();
-    let state = (receiver, told, end, app.stopping.clone());
-    let stream = stream::unfold(state, move |(mut receiver, told, mut end, stopping)| async move {
+    let state = (receiver, told, end, app.closing.clone(), seat);
+    let stream = stream::unfold(state, move |(mut receiver, told, mut end, closing, seat)| async move {
         let next = async {
             loop {
                 let newest = (*receiver.borrow_and_update()).max(end.seq);
@@ -214,12 +215,12 @@ async fn events(
         let newest = tokio::select! {
             newest = next => newest?,
             () = tokio::time::sleep_until(until) => return None,
-            () = stopping.cancelled() => return None,
+            () = closing.cancelled() => return None,
         };
         end.seq = newest;
         let id = Cursor::encode(&end).ok()?;
         let event = Event::default().event("more").id(id).data("{}");
-        Some((Ok(event), (receiver, newest, end, stopping)))
+        Some((Ok(event), (receiver, newest, end, closing, seat)))
     });
     Ok(Sse::new(stream).keep_alive(KeepAlive::new().interval(ALIVE_EVERY)))
 }

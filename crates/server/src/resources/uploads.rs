@@ -118,6 +118,7 @@ async fn show(State(app): State<App>, caller: Caller, Path(id): Path<UploadId>) 
 #[utoipa::path(put, path = "/uploads/{id}/content", tag = "uploads", params(("id" = UploadId, Path)),
     request_body(content = Vec<u8>, content_type = "application/octet-stream"), responses((status = 200, body = Upload)))]
 async fn bring(State(app): State<App>, caller: Caller, Path(id): Path<UploadId>, body: Body) -> Answer<Json<Upload>> {
+    let _seat = app.gate.uploads.take(caller.user)?;
     find(&app, caller.user, id).await?;
     let key = quarantine(id);
     let Some(_turn) = app.objects.turn(&key).await else {

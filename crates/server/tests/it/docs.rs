@@ -90,14 +90,16 @@ fn snake_case(name: &str) -> String {
 fn every_setting_is_told() {
     let told = read("docs/operations.md");
     let source = read("crates/server/src/config.rs");
-    let (_, fields) = source.split_once("pub struct Config {").expect("the settings");
-    let (fields, _) = fields.split_once("\n}").expect("their end");
-    let names = fields
-        .lines()
-        .filter_map(|line| line.trim().strip_prefix("pub ")?.split(':').next());
-    for name in names {
-        let variable = format!("ATELIER_{}", name.to_uppercase());
-        assert!(told.contains(&variable), "{variable} is not in docs/operations.md");
+    for (of, prefix) in [("Config", "`ATELIER_"), ("Limits", "__")] {
+        let (_, fields) = source.split_once(&format!("pub struct {of} {{")).expect("the settings");
+        let (fields, _) = fields.split_once("\n}").expect("their end");
+        let names = fields
+            .lines()
+            .filter_map(|line| line.trim().strip_prefix("pub ")?.split(':').next());
+        for name in names {
+            let variable = format!("{prefix}{}", name.to_uppercase());
+            assert!(told.contains(&variable), "{variable} is not in docs/operations.md");
+        }
     }
 }
 

@@ -8,6 +8,7 @@
 //! ```
 
 mod cluster;
+mod line;
 mod people;
 mod pgbouncer;
 mod program;
@@ -19,11 +20,13 @@ use std::time::{Duration, Instant};
 
 use atelier_server::app::{self, App};
 use atelier_server::config::Config;
+use atelier_server::connections;
 use sqlx::PgPool;
 use tempfile::TempDir;
 use tokio::net::TcpListener;
 
 pub(crate) use cluster::{cluster, cluster_folder, database, fresh_cluster};
+pub(crate) use line::Line;
 pub(crate) use people::{Person, Reply, fresh_key, send};
 pub(crate) use pgbouncer::VARIABLE as PGBOUNCER_VARIABLE;
 pub(crate) use program::Program;
@@ -54,8 +57,16 @@ impl House {
         let address = listener.local_addr().expect("an address");
         config.listen = address;
         let app = App::connect(config).await.expect("the database is there");
-        let service = app::router(app.clone()).into_make_service_with_connect_info::<SocketAddr>();
-        tokio::spawn(async move { axum::serve(listener, service).await.expect("serves") });
+        let serving = app.clone();
+        tokio::spawn(async move {
+            connections::serve(
+                listener,
+                app::router(serving.clone()),
+                &serving.config.limits,
+                serving.closing,
+            )
+            .await;
+        });
         Self {
             app,
             address,
@@ -118,5 +129,6 @@ pub(crate) fn config(folder: PathBuf, database_url: String) -> Config {
     };
     config.limits.per_address_min = 0;
     config.limits.per_user_min = 0;
+    config.limits.per_device_min = 0;
     config
 }

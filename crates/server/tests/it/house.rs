@@ -1,4 +1,4 @@
-//! What every route has in common: ids, headers, limits, the form of refusals, requests done once, health, the description.
+//! What every route has in common: ids, headers, the form of refusals, requests done once, health, the description.
 
 use std::collections::BTreeSet;
 
@@ -59,44 +59,16 @@ async fn what_the_framework_refuses_is_a_refusal_as_any_other() {
 }
 
 #[tokio::test]
-async fn who_comes_too_often_is_turned_away_for_a_while() {
-    let house = House::with(|config| config.limits.per_address_min = 3).await;
-    for _ in 0..3 {
-        house.nobody().get("/tags").await.is(200);
-    }
-    let details = house.nobody().get("/tags").await.refused(429, "too_many_requests");
-    assert!(
-        details["retry_s"]
-            .as_u64()
-            .is_some_and(|seconds| (1..=21).contains(&seconds))
-    );
-    // Who looks after the process always gets through.
-    house.nobody().get("/healthz").await.is(200);
-}
-
-#[tokio::test]
-async fn a_server_that_has_all_it_can_do_says_so() {
-    let house = House::with(|config| config.limits.requests_max = 0).await;
-    house.nobody().get("/tags").await.refused(503, "server_busy");
-    house.nobody().get("/readyz").await.is(200);
-}
-
-#[tokio::test]
-async fn a_server_asked_to_stop_is_not_ready_but_lives() {
-    let house = House::new().await;
-    house.nobody().get("/readyz").await.is(200);
-    house.app.stopping.cancel();
-    house.nobody().get("/readyz").await.is(503);
-    house.nobody().get("/healthz").await.is(200);
-}
-
-#[tokio::test]
 async fn a_database_behind_the_program_is_not_ready() {
     let house = House::new().await;
-    sqlx::query("DELETE FROM _sqlx_migrations WHERE version > 1")
-        .execute(house.pool())
-        .await
-        .expect("deleted");
+    // One in the middle: numbers have gaps, and what comes into one later may be missing while the newest is there.
+    let deleted = sqlx::query(
+        "DELETE FROM _sqlx_migrations WHERE version = (SELECT version FROM _sqlx_migrations ORDER BY version OFFSET 2 LIMIT 1)",
+    )
+    .execute(house.pool())
+    .await
+    .expect("deleted");
+    assert_eq!(deleted.rows_affected(), 1);
     house.nobody().get("/readyz").await.is(503);
 }
 

@@ -13,6 +13,7 @@ mod generations;
 mod harness;
 mod hints;
 mod house;
+mod limits;
 mod lists;
 mod moderation;
 mod money;

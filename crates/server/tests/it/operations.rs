@@ -7,10 +7,10 @@ use std::time::{Duration, Instant};
 use atelier_server::app::App;
 use atelier_server::local::postgres::Cluster;
 use serde_json::json;
-use sqlx::{Connection as _, PgConnection};
+use sqlx::{Connection as _, Executor as _, PgConnection};
 use tempfile::TempDir;
 
-use crate::harness::{House, Program, cluster, cluster_folder, config, database, fresh_cluster};
+use crate::harness::{House, Line, Program, cluster, cluster_folder, config, database, fresh_cluster};
 
 fn ran(command: &mut Command) -> String {
     let answer = command.output().expect("it starts");
@@ -131,37 +131,85 @@ async fn a_replica_serves_lists_and_is_never_written() {
     drop(replica);
 }
 
+/// Time for a balancer to learn that a server is being stopped: more than a slow machine needs.
+const LAME_DUCK: (&str, &str) = ("ATELIER_LIMITS__LAME_DUCK_S", "6");
+
+#[tokio::test]
+async fn a_server_asked_to_stop_says_so_before_it_is_gone() {
+    let house = House::new().await;
+    let ada = house.user("ada").await;
+    let url = house.app.config.database_url.as_ref().expect("set").expose();
+    // Its own key would make ada nobody there.
+    let program = Program::start(&house.app.config.data_folder, Some(url), &[LAME_DUCK]);
+    let address = program.base.trim_start_matches("http://").to_owned();
+    let body = json!({ "purpose": "artwork", "bytes": 1, "sha256": "00".repeat(32) }).to_string();
+    let headers = [
+        ("authorization", &*format!("Bearer {}", ada.token())),
+        ("content-type", "application/json"),
+        ("idempotency-key", "k1"),
+    ];
+    let mut begun = Line::waiting_for_body(&address, "POST /uploads", &headers, body.len()).await;
+
+    program.ask_to_stop();
+    let deadline = Instant::now() + Duration::from_secs(10);
+    loop {
+        let answer = reqwest::get(format!("{}/readyz", program.base))
+            .await
+            .expect("still answers");
+        match answer.status().as_u16() {
+            200 => assert!(Instant::now() < deadline, "it does not say that it stops"),
+            503 => break assert_eq!(answer.text().await.expect("text"), "stopping\n"),
+            other => panic!("{other}"),
+        }
+    }
+    let new = reqwest::get(format!("{}/tags", program.base)).await;
+    assert_eq!(new.expect("whoever has not heard yet is answered").status(), 200);
+    // Then it takes nobody any more, but answers whom it has begun to hear.
+    let deadline = Instant::now() + Duration::from_secs(20);
+    while tokio::net::TcpStream::connect(&address).await.is_ok() {
+        assert!(Instant::now() < deadline, "it goes on");
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    begun.say(&body).await;
+    let answer = begun.hear("}").await;
+    assert!(answer.starts_with("HTTP/1.1 201 "), "{answer}");
+    assert!(program.ended().success());
+}
+
 #[tokio::test]
 async fn servers_are_replaced_one_by_one_while_requests_come() {
     let url = database().await;
     let folder = TempDir::new().expect("a folder");
-    let start = || Program::start(folder.path(), Some(&url), &[]);
+    let start = || Program::start(folder.path(), Some(&url), &[LAME_DUCK]);
     let (first, second, third) = (start(), start(), start());
-    let stopped = tokio::task::spawn_blocking({
-        let base = first.base.clone();
-        move || (base, first.stop())
-    });
-    // The others answer all along; the first answers what it has taken, and then is gone.
+    let bases = [&first, &second, &third].map(|program| program.base.clone());
     let client = reqwest::Client::new();
-    for _ in 0..50 {
-        for base in [&second.base, &third.base] {
-            let answer = client.get(format!("{base}/tags")).send().await.expect("answers");
-            assert_eq!(answer.status(), 200);
-        }
+    let ask = async |base: &str, path: &str| {
+        let answer = client.get(format!("{base}{path}")).send().await.expect("answers");
+        answer.status().as_u16()
+    };
+    // As a balancer does: who said that it is ready gets requests until the next look.
+    for base in &bases {
+        assert_eq!(ask(base, "/readyz").await, 200);
     }
-    let (base, status) = stopped.await.expect("ends");
-    assert!(status.success());
-    assert!(client.get(format!("{base}/healthz")).send().await.is_err());
-    second.kill();
-    assert_eq!(
-        client
-            .get(format!("{}/tags", third.base))
-            .send()
+    first.ask_to_stop();
+    for base in bases.iter().cycle().take(60) {
+        assert_eq!(ask(base, "/tags").await, 200);
+    }
+    assert_eq!(ask(&bases[0], "/readyz").await, 503);
+    for base in bases[1..].iter().cycle().take(20) {
+        assert_eq!(ask(base, "/readyz").await, 200);
+        assert_eq!(ask(base, "/tags").await, 200);
+    }
+    assert!(
+        tokio::task::spawn_blocking(move || first.ended())
             .await
-            .expect("answers")
-            .status(),
-        200
+            .expect("ends")
+            .success()
     );
+    assert!(client.get(format!("{}/healthz", bases[0])).send().await.is_err());
+    second.kill();
+    assert_eq!(ask(&bases[2], "/tags").await, 200);
 }
 
 #[tokio::test]
@@ -193,6 +241,17 @@ async fn what_an_operator_does_leaves_a_row_that_stays() {
             .success(),
         "without a reason"
     );
+    for nothing in [
+        ["--reason", " ", "--operator", "eve"],
+        ["--reason", "x", "--operator", ""],
+    ] {
+        let refused = operate(&[&["style", "unflag", &style], &nothing[..]].concat());
+        let said = String::from_utf8_lossy(&refused.stderr).into_owned();
+        assert!(
+            !refused.status.success() && said.contains("say it in a word or more"),
+            "{said}"
+        );
+    }
     assert!(
         operate(&[&["tag", "deactivate", "Gore"], &why[..]].concat())
             .status
@@ -253,6 +312,41 @@ async fn a_server_does_not_start_on_tables_that_are_too_old() {
     assert!(tables > 15);
 }
 
+#[tokio::test]
+async fn a_migration_takes_and_waits_longer_than_a_request_may() {
+    cluster().make_database("locked").expect("made");
+    let url = cluster().url("locked");
+    let folder = TempDir::new().expect("a folder");
+    let mut config = config(folder.path().to_owned(), url.clone());
+    config.statement_ms_max = 100;
+    let app = App::connect(config).await.expect("it answers");
+    app.migrate().await.expect("migrates");
+    let mut holder = PgConnection::connect(&url).await.expect("it answers");
+    holder
+        .execute("BEGIN; LOCK TABLE _sqlx_migrations")
+        .await
+        .expect("locked");
+    // Another connection: what a transaction has seen of others stays as it is for it.
+    let mut watcher = PgConnection::connect(&url).await.expect("it answers");
+    let hold = async {
+        let waits = "SELECT count(*) FROM pg_stat_activity
+                      WHERE datname = 'locked' AND wait_event_type = 'Lock' AND query_start < clock_timestamp() - interval '0.5 s'";
+        let deadline = Instant::now() + Duration::from_secs(20);
+        while sqlx::query_scalar::<_, i64>(waits)
+            .fetch_one(&mut watcher)
+            .await
+            .expect("counted")
+            == 0
+        {
+            assert!(Instant::now() < deadline, "it does not wait");
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        holder.execute("COMMIT").await.expect("let go");
+    };
+    let (migrated, ()) = tokio::join!(app.migrate(), hold);
+    migrated.expect("it waited");
+}
+
 #[test]
 fn settings_that_are_wrong_are_named() {
     let folder = TempDir::new().expect("a folder");
@@ -270,6 +364,12 @@ fn settings_that_are_wrong_are_named() {
     assert!(said(&[("ATELIER_MODE", "hosted")]).contains("database_url"));
     assert!(said(&[("DATABASE_URL", "sqlite:library.db")]).contains("database_url"));
     assert!(said(&[("ATELIER_OBJECTS__ENDPOINT", "http://127.0.0.1:1")]).contains("objects.bucket"));
+    assert!(said(&[("ATELIER_LIMITS__REQUESTS_MAX", "0")]).contains("limits.requests_max"));
+    let hidden = said(&[("ATELIER_SIGNING_KEY", "hunter2")]);
+    assert!(
+        hidden.contains("signing_key") && !hidden.contains("hunter2"),
+        "{hidden}"
+    );
     let hidden = said(&[("ATELIER_DATABASE_URL", "postgres://a:hunter2@127.0.0.1:1/x")]);
     assert!(!hidden.contains("hunter2"), "{hidden}");
 }

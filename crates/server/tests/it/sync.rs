@@ -207,7 +207,7 @@ async fn a_stream_says_that_there_is_more_and_goes_on_where_it_was() {
     assert_eq!((page.items.len(), page.cursor), (1, next));
     // A server that stops lets nobody hang.
     let mut stream = Box::pin(listen(None).await);
-    house.app.stopping.cancel();
+    house.app.closing.cancel();
     let end = tokio::time::timeout(Duration::from_secs(10), async {
         while stream.next().await.is_some() {}
     });

@@ -57,7 +57,8 @@ impl Program {
         command.envs(database_url.map(|url| ("ATELIER_DATABASE_URL", url)));
         command
             .env("ATELIER_LIMITS__PER_ADDRESS_MIN", "0")
-            .env("ATELIER_LIMITS__PER_USER_MIN", "0");
+            .env("ATELIER_LIMITS__PER_USER_MIN", "0")
+            .env("ATELIER_LIMITS__PER_DEVICE_MIN", "0");
         command.envs(settings.iter().copied()).stdin(Stdio::null());
         command
     }
@@ -69,13 +70,23 @@ impl Program {
     }
 
     /// Asks it to stop, and waits until it did.
-    pub(crate) fn stop(mut self) -> ExitStatus {
+    pub(crate) fn stop(self) -> ExitStatus {
+        self.ask_to_stop();
+        self.ended()
+    }
+
+    /// Waits until it ended by itself.
+    pub(crate) fn ended(mut self) -> ExitStatus {
+        self.child.wait().expect("it ends")
+    }
+
+    /// Asks it to stop.
+    pub(crate) fn ask_to_stop(&self) {
         let asked = Command::new("kill")
             .arg(self.child.id().to_string())
             .status()
             .expect("kill");
         assert!(asked.success());
-        self.child.wait().expect("it ends")
     }
 }
 

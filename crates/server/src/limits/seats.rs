@@ -1,0 +1,104 @@
+//! Places that somebody holds for long: so many in all, and so many of them for one user.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use atelier_contract::{Refusal, UserId};
+use metrics::counter;
+
+use super::BUSY_RETRY_S;
+use crate::metrics::TURNED_AWAY;
+use crate::refused::Refused;
+
+/// Seconds after which who holds all that one user may have may ask again.
+const SHARE_RETRY_S: u64 = 5;
+
+/// The places.
+#[derive(Debug)]
+pub(crate) struct Seats {
+    max: usize,
+    per_user_max: usize,
+    taken: Mutex<Taken>,
+}
+
+#[derive(Debug, Default)]
+struct Taken {
+    all: usize,
+    of: HashMap<UserId, usize>,
+}
+
+/// One of them, until it is dropped.
+#[derive(Debug)]
+pub(crate) struct Seat {
+    seats: Arc<Seats>,
+    user: UserId,
+}
+
+impl Seats {
+    pub(crate) fn new(max: usize, per_user_max: usize) -> Arc<Self> {
+        Arc::new(Self {
+            max,
+            per_user_max,
+            taken: Mutex::default(),
+        })
+    }
+
+    /// A place for `user`.
+    ///
+    /// # Errors
+    /// [`Refusal::TooManyRequests`] when the user has theirs, [`Refusal::ServerBusy`] when all are taken.
+    pub(crate) fn take(self: &Arc<Self>, user: UserId) -> Result<Seat, Refused> {
+        let mut taken = self.taken();
+        if taken.of.get(&user).is_some_and(|own| *own >= self.per_user_max) {
+            counter!(TURNED_AWAY, "reason" => "share").increment(1);
+            return Err(Refusal::TooManyRequests { retry_s: SHARE_RETRY_S }.into());
+        }
+        if taken.all >= self.max {
+            counter!(TURNED_AWAY, "reason" => "busy").increment(1);
+            return Err(Refusal::ServerBusy { retry_s: BUSY_RETRY_S }.into());
+        }
+        taken.all += 1;
+        *taken.of.entry(user).or_default() += 1;
+        Ok(Seat {
+            seats: self.clone(),
+            user,
+        })
+    }
+
+    fn taken(&self) -> MutexGuard<'_, Taken> {
+        self.taken.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Drop for Seat {
+    fn drop(&mut self) {
+        let mut taken = self.seats.taken();
+        taken.all -= 1;
+        if let Some(own) = taken.of.get_mut(&self.user) {
+            *own -= 1;
+            if *own == 0 {
+                taken.of.remove(&self.user);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_seat_is_free_again_when_it_is_dropped() {
+        let seats = Seats::new(3, 2);
+        let [ada, ben] = [1, 2].map(|id| UserId::try_from(id).expect("an id"));
+        let (first, _second) = (seats.take(ada).expect("one"), seats.take(ada).expect("two"));
+        let refused = seats.take(ada).expect_err("more than ada's share");
+        assert!(matches!(refused.refusal(), Refusal::TooManyRequests { .. }));
+        let _third = seats.take(ben).expect("ben has had none");
+        let refused = seats.take(ben).expect_err("all are taken");
+        assert!(matches!(refused.refusal(), Refusal::ServerBusy { .. }));
+        drop(first);
+        assert!(seats.take(ben).is_ok());
+        assert_eq!(seats.taken().of.len(), 2);
+    }
+}
