@@ -8,9 +8,9 @@ use atelier_contract::OpeningKey;
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use axum::middleware::{from_fn, from_fn_with_state};
-use sqlx::PgPool;
 use sqlx::migrate::Migrator;
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
+use sqlx::{Connection as _, PgConnection, PgPool};
 use tokio_util::sync::CancellationToken;
 use tower::ServiceBuilder;
 use tower_http::catch_panic::CatchPanicLayer;
@@ -31,6 +31,10 @@ use crate::{health, local, openapi, requests};
 
 static MIGRATIONS: Migrator = sqlx::migrate!("../../migrations/server");
 
+/// Key of the advisory lock of who migrates.
+const MIGRATION_LOCK: i64 = 0x6d69_6772_6174_6573;
+/// How often who waits to migrate looks whether the other is done.
+const MIGRATION_LOOK: Duration = Duration::from_millis(100);
 /// Longest wait for a connection of the pool.
 const CONNECTION_WAIT: Duration = Duration::from_secs(5);
 /// A connection that lay unused for longer is asked whether it still lives before it is used: a round trip that busy ones are spared.
@@ -94,7 +98,23 @@ impl App {
     /// # Errors
     /// When a migration fails.
     pub async fn migrate(&self) -> anyhow::Result<()> {
-        MIGRATIONS.run(&self.pool).await.context("a migration")
+        let turn = self.turn_to_migrate().await.context("the database")?;
+        let migrated = MIGRATIONS.run(&self.pool).await.context("a migration");
+        turn.close().await?;
+        migrated
+    }
+
+    /// One at a time, for as long as the connection is there. It asks again and again: who waits in the migrator's own lock holds a
+    /// snapshot, for which an index that is built concurrently waits in turn.
+    async fn turn_to_migrate(&self) -> sqlx::Result<PgConnection> {
+        let mut turn = PgConnection::connect_with(&self.pool.connect_options()).await?;
+        while !sqlx::query_scalar!(r#"SELECT pg_try_advisory_lock($1) AS "mine!""#, MIGRATION_LOCK)
+            .fetch_one(&mut turn)
+            .await?
+        {
+            tokio::time::sleep(MIGRATION_LOOK).await;
+        }
+        Ok(turn)
     }
 
     /// Whether the tables are at least as new as this program. Newer ones are right: that is how servers are replaced one by one.
