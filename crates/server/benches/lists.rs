@@ -33,7 +33,7 @@ const SECRET: [u8; 32] = [7; 32];
 /// Address, and whether the request is a user's own.
 type List = (&'static str, fn() -> String, bool);
 
-const LISTS: [List; 9] = [
+const LISTS: [List; 13] = [
     ("newest public", || "/generations?".to_owned(), false),
     ("best liked", || "/generations?sort=popular".to_owned(), false),
     ("of one tag", || format!("/generations?tags=tag%20{}", tag()), false),
@@ -55,6 +55,10 @@ const LISTS: [List; 9] = [
         || format!("/styles?words=word{}", below(997)),
         false,
     ),
+    ("who likes it", || "/generations/2/likes?".to_owned(), false),
+    ("comments", || "/generations/2/comments?".to_owned(), false),
+    ("notifications", || "/notifications?".to_owned(), true),
+    ("history of tokens", || "/transactions?".to_owned(), true),
 ];
 
 /// From 1 up to `end`.

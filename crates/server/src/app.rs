@@ -32,6 +32,10 @@ use crate::{health, local, openapi, requests};
 
 static MIGRATIONS: Migrator = sqlx::migrate!("../../migrations/server");
 
+/// Key of the advisory lock of who migrates.
+const MIGRATION_LOCK: i64 = 0x6d69_6772_6174_6573;
+/// How often who waits to migrate looks whether the other is done.
+const MIGRATION_LOOK: Duration = Duration::from_millis(100);
 /// Longest wait for a connection of the pool.
 const CONNECTION_WAIT: Duration = Duration::from_secs(5);
 /// A connection that lay unused for longer is asked whether it still lives before it is used: a round trip that busy ones are spared.
@@ -109,6 +113,7 @@ impl App {
             .context("the database")?;
         own.execute("SET statement_timeout = 0; SET lock_timeout = 0; SET idle_in_transaction_session_timeout = 0")
             .await?;
+        turn_to_migrate(&mut own).await.context("the database")?;
         MIGRATIONS.run(&mut own).await.context("a migration")?;
         Ok(own.close().await?)
     }
@@ -132,6 +137,18 @@ impl App {
             Err(error) => Err(error),
         }
     }
+}
+
+/// One at a time, for as long as the connection is there. It asks again and again: who waits in the migrator's own lock holds a
+/// snapshot, for which an index that is built concurrently waits in turn.
+async fn turn_to_migrate(own: &mut PgConnection) -> sqlx::Result<()> {
+    while !sqlx::query_scalar!(r#"SELECT pg_try_advisory_lock($1) AS "mine!""#, MIGRATION_LOCK)
+        .fetch_one(&mut *own)
+        .await?
+    {
+        tokio::time::sleep(MIGRATION_LOOK).await;
+    }
+    Ok(())
 }
 
 const UNDEFINED_TABLE: &str = "42P01";

@@ -1,12 +1,14 @@
 //! Data to measure with: users, styles and generations in any number, made by the database itself. For development only.
 //!
-//! Skewed as the world is: few tags, styles and pictures get most of the use. Triggers and foreign keys are off while it writes, so
-//! that the lists they keep are written here as well.
+//! Skewed as the world is: few tags, styles and pictures get most of the use, and the first user has and does more than anybody. Triggers
+//! and foreign keys are off while it writes, so that the lists they keep are written here as well.
+
+mod acts;
 
 use anyhow::ensure;
 use sqlx::{PgPool, PgTransaction};
 
-/// Tags there are.
+/// Tags that are in use. Ten times as many as there are styles were used once, long ago.
 const TAGS: i64 = 2_000;
 /// Generations that one transaction writes.
 const BATCH: i64 = 50_000;
@@ -40,6 +42,7 @@ pub async fn fill(pool: &PgPool, load: Load) -> anyhow::Result<()> {
     let mut tx = begin(pool).await?;
     let first = people(&mut tx, load).await?;
     styles(&mut tx, load, first).await?;
+    acts::between_people(&mut tx, load, first).await?;
     tx.commit().await?;
     let mut made = 0;
     while made < load.generations {
@@ -50,6 +53,10 @@ pub async fn fill(pool: &PgPool, load: Load) -> anyhow::Result<()> {
         made += count;
         tracing::info!(made, "generations");
     }
+    let mut tx = begin(pool).await?;
+    acts::on_pictures(&mut tx, load, first).await?;
+    acts::with_tokens(&mut tx, load, first).await?;
+    tx.commit().await?;
     finish(pool, load.generations).await
 }
 
@@ -99,9 +106,10 @@ async fn people(tx: &mut PgTransaction<'_>, load: Load) -> sqlx::Result<i64> {
 async fn styles(tx: &mut PgTransaction<'_>, load: Load, first: i64) -> sqlx::Result<()> {
     sqlx::query!(
         r#"INSERT INTO tags (id, name, usage_count)
-           SELECT n, 'tag ' || n, (1000000 / n)::int
-             FROM generate_series(1, $1::bigint) AS n"#,
+           SELECT n, CASE WHEN n <= $1 THEN 'tag ' ELSE 'rare ' END || n, CASE WHEN n <= $1 THEN 1000000 / n ELSE 1 END
+             FROM generate_series(1, $1::bigint + 10 * $2::bigint) AS n"#,
         TAGS,
+        load.styles,
     )
     .execute(&mut **tx)
     .await?;
@@ -114,6 +122,30 @@ async fn styles(tx: &mut PgTransaction<'_>, load: Load, first: i64) -> sqlx::Res
                   LATERAL (SELECT now() - make_interval(secs => $2 - n)) AS times(at)"#,
         first,
         load.styles,
+    )
+    .execute(&mut **tx)
+    .await?;
+    // The first artist began many more and never finished them.
+    sqlx::query!(
+        r#"INSERT INTO styles (id, artist_id, name)
+           SELECT $2::bigint + n, $1::bigint + 1, 'Draft ' || n
+             FROM generate_series(1, $2::bigint / 2) AS n"#,
+        first,
+        load.styles,
+    )
+    .execute(&mut **tx)
+    .await?;
+    sqlx::query!(
+        r#"INSERT INTO style_words (style_id, word)
+           SELECT id, unnest(tsvector_to_array(to_tsvector('simple', name || ' ' || coalesce(description, ''))))
+             FROM styles"#,
+    )
+    .execute(&mut **tx)
+    .await?;
+    sqlx::query!(
+        r#"INSERT INTO artworks (style_id, image_url)
+           SELECT 1, 'artworks/load'
+             FROM generate_series(1, 100)"#,
     )
     .execute(&mut **tx)
     .await?;
@@ -140,8 +172,8 @@ async fn styles(tx: &mut PgTransaction<'_>, load: Load, first: i64) -> sqlx::Res
     sqlx::query!(
         r#"SELECT setval(pg_get_serial_sequence('styles', 'id'), $1) AS styles,
                   setval(pg_get_serial_sequence('tags', 'id'), $2) AS tags"#,
-        load.styles,
-        TAGS,
+        load.styles + load.styles / 2,
+        TAGS + 10 * load.styles,
     )
     .fetch_one(&mut **tx)
     .await?;
@@ -153,7 +185,7 @@ async fn generations(tx: &mut PgTransaction<'_>, load: Load, first: i64, made: i
     sqlx::query!(
         r#"INSERT INTO generations (id, user_id, style_id, seed, consumed_tokens, result_url, status, like_count,
                                     is_public, created_at)
-           SELECT n, $4::bigint + 1 + floor(random() * $5)::bigint, 1 + floor($6 * power(random(), 2))::bigint, n, 1 + n % 20,
+           SELECT n, $4::bigint + 1 + floor($5 * power(random(), 3))::bigint, 1 + floor($6 * power(random(), 2))::bigint, n, 1 + n % 20,
                   'pictures/load.png', 'completed', floor(1 / (random() + 0.001))::int, n % 2 = 0,
                   now() - make_interval(secs => $3::float8 - n)
              FROM generate_series($1::bigint + 1, $1::bigint + $2::bigint) AS n"#,
@@ -236,6 +268,17 @@ async fn finish(pool: &PgPool, generations: i64) -> anyhow::Result<()> {
         "VACUUM ANALYZE publication_tags",
         "VACUUM ANALYZE user_feed",
         "VACUUM ANALYZE feed_entries",
+        "VACUUM ANALYZE style_words",
+        "VACUUM ANALYZE artworks",
+        "VACUUM ANALYZE follows",
+        "VACUUM ANALYZE sessions",
+        "VACUUM ANALYZE likes",
+        "VACUUM ANALYZE comments",
+        "VACUUM ANALYZE notifications",
+        "VACUUM ANALYZE transactions",
+        "VACUUM ANALYZE purchases",
+        "VACUUM ANALYZE vouchers",
+        "VACUUM ANALYZE withdrawals",
     ] {
         sqlx::query(table).execute(pool).await?;
     }

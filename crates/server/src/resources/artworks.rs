@@ -17,7 +17,7 @@ use utoipa_axum::routes;
 
 use crate::app::App;
 use crate::caller::Caller;
-use crate::pages::{Cursor, PageQuery};
+use crate::pages::{OLDEST, PageQuery};
 use crate::refused::{Answer, Refused};
 use crate::resources::styles::{Own, lock_own, parsed, unknown};
 use crate::resources::{tags, uploads};
@@ -49,24 +49,15 @@ async fn list(
     .fetch_optional(&app.pool)
     .await?;
     own.ok_or_else(|| unknown(id))?;
-    let after = page
-        .after
-        .as_deref()
-        .map(Cursor::decode::<i64>)
-        .transpose()?
-        .unwrap_or(0);
-    let limit = usize::from(page.limit());
-    let mut ids = sqlx::query_scalar!(
+    let ids = sqlx::query_scalar!(
         "SELECT id FROM artworks WHERE style_id = $1 AND id > $2 ORDER BY id LIMIT $3",
         id.get(),
-        after,
-        i64::from(page.limit()) + 1,
+        page.after(OLDEST)?,
+        page.rows(),
     )
     .fetch_all(&app.pool)
     .await?;
-    let more = ids.len() > limit;
-    ids.truncate(limit);
-    let next = ids.last().filter(|_| more).map(Cursor::encode).transpose()?;
+    let (ids, next) = page.cut(ids, |id| *id)?;
     let items = views(&app.pool, &ids).await?;
     Ok(Json(Page { items, next }))
 }

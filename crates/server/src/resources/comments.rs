@@ -20,7 +20,7 @@ use crate::caller::{Caller, MaybeCaller};
 use crate::feed::{Change, Changes};
 use crate::idempotency::{self, IdempotencyKey};
 use crate::notices::{self, NewNotice};
-use crate::pages::{Cursor, PageQuery};
+use crate::pages::{NEWEST, OLDEST, PageQuery};
 use crate::refused::{Answer, Refused};
 
 /// Characters of a comment that its notification shows.
@@ -40,7 +40,7 @@ struct Row {
     username: String,
     parent: Option<CommentId>,
     content: String,
-    replies: i64,
+    reply_count: i32,
     created_at: DateTime<Utc>,
     updated_at: DateTime<Utc>,
 }
@@ -55,7 +55,7 @@ impl From<Row> for CommentView {
             parent: row.parent,
             content: row.content,
             like_count: 0,
-            reply_count: u32::try_from(row.replies).unwrap_or(u32::MAX),
+            reply_count: u32::try_from(row.reply_count).unwrap_or(0),
             created_at: row.created_at,
             updated_at: row.updated_at,
         }
@@ -71,8 +71,7 @@ pub(crate) async fn views(db: impl PgExecutor<'_>, ids: &[i64], viewer: Option<U
         Row,
         r#"SELECT comments.id AS "id: CommentId", comments.generation_id AS "generation: GenerationId",
                   comments.user_id AS "user: UserId", users.username, comments.parent_id AS "parent: CommentId",
-                  comments.content, (SELECT count(*) FROM comments AS reply WHERE reply.parent_id = comments.id) AS "replies!",
-                  comments.created_at, comments.updated_at
+                  comments.content, comments.reply_count, comments.created_at, comments.updated_at
              FROM unnest($1::bigint[]) WITH ORDINALITY AS wanted(id, place)
              JOIN comments ON comments.id = wanted.id
              JOIN users ON users.id = comments.user_id
@@ -113,12 +112,12 @@ async fn list(
     let ids = sqlx::query_scalar!(
         r#"SELECT id
              FROM comments
-            WHERE generation_id = $1 AND parent_id IS NULL AND ($2::bigint IS NULL OR id < $2)
+            WHERE generation_id = $1 AND parent_id IS NULL AND id < $2
          ORDER BY id DESC
             LIMIT $3"#,
         id.get(),
-        page.after.as_deref().map(Cursor::decode::<i64>).transpose()?,
-        i64::from(page.limit()) + 1,
+        page.after(NEWEST)?,
+        page.rows(),
     )
     .fetch_all(&app.reads)
     .await?;
@@ -141,12 +140,12 @@ async fn replies(
     let ids = sqlx::query_scalar!(
         r#"SELECT id
              FROM comments
-            WHERE parent_id = $1 AND ($2::bigint IS NULL OR id > $2)
+            WHERE parent_id = $1 AND id > $2
          ORDER BY id
             LIMIT $3"#,
         id.get(),
-        page.after.as_deref().map(Cursor::decode::<i64>).transpose()?,
-        i64::from(page.limit()) + 1,
+        page.after(OLDEST)?,
+        page.rows(),
     )
     .fetch_all(&app.reads)
     .await?;
@@ -155,17 +154,13 @@ async fn replies(
 
 async fn shown(
     pool: &PgPool,
-    mut ids: Vec<i64>,
+    ids: Vec<i64>,
     viewer: Option<UserId>,
     page: &PageQuery,
 ) -> Answer<Json<Page<CommentView>>> {
-    let limit = usize::from(page.limit());
-    let more = ids.len() > limit;
-    ids.truncate(limit);
-    Ok(Json(Page {
-        items: views(pool, &ids, viewer).await?,
-        next: ids.last().filter(|_| more).map(Cursor::encode).transpose()?,
-    }))
+    let (ids, next) = page.cut(ids, |id| *id)?;
+    let items = views(pool, &ids, viewer).await?;
+    Ok(Json(Page { items, next }))
 }
 
 /// A comment.

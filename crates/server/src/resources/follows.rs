@@ -12,7 +12,7 @@ use crate::app::App;
 use crate::caller::Caller;
 use crate::feed::{Change, Changes};
 use crate::notices::{self, NewNotice};
-use crate::pages::PageQuery;
+use crate::pages::{NEWEST, PageQuery};
 use crate::refused::Answer;
 
 pub(crate) fn router() -> OpenApiRouter<App> {
@@ -189,12 +189,12 @@ async fn followers(
              FROM follows
              JOIN users ON users.id = follows.follower_id
         LEFT JOIN artists ON artists.user_id = users.id
-            WHERE follows.following_id = $1 AND ($2::bigint IS NULL OR follows.id < $2) AND users.is_active
+            WHERE follows.following_id = $1 AND follows.id < $2 AND users.is_active
          ORDER BY follows.id DESC
             LIMIT $3"#,
         user.get(),
-        people::after(&page)?,
-        i64::from(page.limit()) + 1,
+        page.after(NEWEST)?,
+        page.rows(),
     )
     .fetch_all(&app.reads)
     .await?;
@@ -217,12 +217,12 @@ async fn following(
              FROM follows
              JOIN users ON users.id = follows.following_id
         LEFT JOIN artists ON artists.user_id = users.id
-            WHERE follows.follower_id = $1 AND ($2::bigint IS NULL OR follows.id < $2) AND users.is_active
+            WHERE follows.follower_id = $1 AND follows.id < $2 AND users.is_active
          ORDER BY follows.id DESC
             LIMIT $3"#,
         user.get(),
-        people::after(&page)?,
-        i64::from(page.limit()) + 1,
+        page.after(NEWEST)?,
+        page.rows(),
     )
     .fetch_all(&app.reads)
     .await?;

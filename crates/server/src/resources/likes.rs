@@ -13,7 +13,7 @@ use crate::app::App;
 use crate::caller::{Caller, MaybeCaller};
 use crate::feed::{Change, Changes};
 use crate::notices::{self, NewNotice};
-use crate::pages::PageQuery;
+use crate::pages::{NEWEST, PageQuery};
 use crate::refused::Answer;
 
 pub(crate) fn router() -> OpenApiRouter<App> {
@@ -155,12 +155,12 @@ async fn list(
              FROM likes
              JOIN users ON users.id = likes.user_id
         LEFT JOIN artists ON artists.user_id = users.id
-            WHERE likes.generation_id = $1 AND ($2::bigint IS NULL OR likes.id < $2) AND users.is_active
+            WHERE likes.generation_id = $1 AND likes.id < $2 AND users.is_active
          ORDER BY likes.id DESC
             LIMIT $3"#,
         id.get(),
-        people::after(&page)?,
-        i64::from(page.limit()) + 1,
+        page.after(NEWEST)?,
+        page.rows(),
     )
     .fetch_all(&app.reads)
     .await?;

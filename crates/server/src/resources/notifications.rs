@@ -7,7 +7,7 @@ use axum::Json;
 use axum::extract::{Path, Query, State};
 use chrono::{DateTime, Utc};
 use serde::Deserialize;
-use sqlx::{PgPool, PgTransaction};
+use sqlx::{PgPool, PgTransaction, Postgres, QueryBuilder};
 use utoipa::IntoParams;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
@@ -15,7 +15,7 @@ use utoipa_axum::routes;
 use crate::app::App;
 use crate::caller::Caller;
 use crate::feed::{Change, Changes};
-use crate::pages::{Cursor, PageQuery};
+use crate::pages::{NEWEST, PageQuery};
 use crate::refused::{Answer, Refused};
 use crate::resources::styles::column;
 
@@ -100,27 +100,20 @@ async fn list(
     Query(filter): Query<NotificationFilter>,
     Query(page): Query<PageQuery>,
 ) -> Answer<Json<Page<NotificationView>>> {
-    let after = page.after.as_deref().map(Cursor::decode::<i64>).transpose()?;
-    let limit = usize::from(page.limit());
-    let mut ids = sqlx::query_scalar!(
-        r#"SELECT id
-             FROM notifications
-            WHERE recipient_id = $1 AND ($2::bigint IS NULL OR id < $2) AND ($3::bool IS NULL OR is_read = $3)
-         ORDER BY id DESC
-            LIMIT $4"#,
-        caller.user.get(),
-        after,
-        filter.is_read,
-        i64::from(page.limit()) + 1,
-    )
-    .fetch_all(&app.pool)
-    .await?;
-    let more = ids.len() > limit;
-    ids.truncate(limit);
-    Ok(Json(Page {
-        items: views(&app.pool, caller.user, &ids).await?,
-        next: ids.last().filter(|_| more).map(Cursor::encode).transpose()?,
-    }))
+    let mut query = QueryBuilder::<Postgres>::new("SELECT id FROM notifications WHERE recipient_id = ");
+    query.push_bind(caller.user.get());
+    query.push(" AND id < ").push_bind(page.after(NEWEST)?);
+    // As the indexes say it: of the read ones and of the others there is one each.
+    match filter.is_read {
+        Some(true) => query.push(" AND is_read"),
+        Some(false) => query.push(" AND NOT is_read"),
+        None => &mut query,
+    };
+    query.push(" ORDER BY id DESC LIMIT ").push_bind(page.rows());
+    let ids: Vec<i64> = query.build_query_scalar().fetch_all(&app.pool).await?;
+    let (ids, next) = page.cut(ids, |id| *id)?;
+    let items = views(&app.pool, caller.user, &ids).await?;
+    Ok(Json(Page { items, next }))
 }
 
 /// How many the caller has not read.

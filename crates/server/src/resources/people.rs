@@ -3,7 +3,7 @@
 use atelier_contract::{Page, PersonCard, UserId};
 use chrono::{DateTime, Utc};
 
-use crate::pages::{Cursor, PageQuery};
+use crate::pages::PageQuery;
 use crate::refused::Answer;
 
 /// Somebody, and the row that the list is of.
@@ -15,21 +15,9 @@ pub(crate) struct Person {
     pub(crate) since: DateTime<Utc>,
 }
 
-/// The row where the page before ended.
-pub(crate) fn after(page: &PageQuery) -> Answer<Option<i64>> {
-    page.after.as_deref().map(Cursor::decode::<i64>).transpose()
-}
-
 /// A page of `rows`, which are one more than fit when there is another.
-pub(crate) fn page(page: &PageQuery, mut rows: Vec<Person>) -> Answer<Page<PersonCard>> {
-    let limit = usize::from(page.limit());
-    let more = rows.len() > limit;
-    rows.truncate(limit);
-    let next = rows
-        .last()
-        .filter(|_| more)
-        .map(|row| Cursor::encode(&row.id))
-        .transpose()?;
+pub(crate) fn page(page: &PageQuery, rows: Vec<Person>) -> Answer<Page<PersonCard>> {
+    let (rows, next) = page.cut(rows, |row| row.id)?;
     let items = rows.into_iter().map(|row| PersonCard {
         user: row.user,
         username: row.username,

@@ -20,7 +20,7 @@ use crate::app::App;
 use crate::caller::Caller;
 use crate::feed::{self, Change};
 use crate::idempotency::{self, IdempotencyKey};
-use crate::pages::{Cursor, PageQuery};
+use crate::pages::{NEWEST_AT, PageQuery};
 use crate::payments::Payments;
 use crate::refused::Answer;
 use crate::resources::styles::column;
@@ -210,36 +210,27 @@ async fn list(
     caller: Caller,
     Query(page): Query<PageQuery>,
 ) -> Answer<Json<Page<PurchaseView>>> {
-    let after = page
-        .after
-        .as_deref()
-        .map(Cursor::decode::<(DateTime<Utc>, i64)>)
-        .transpose()?;
-    let limit = usize::from(page.limit());
-    let mut rows = sqlx::query_as!(
-        Row,
-        r#"SELECT id AS "id: PurchaseId", amount_tokens, total_price AS "total_price!", currency_code AS "currency_code!",
-                  status, provider_order_id, cancelled_tokens, receipt_url, created_at, approved_at
-             FROM purchases
-            WHERE buyer_id = $1
-              AND ($2::timestamptz IS NULL OR (created_at, id) < ($2, $3))
+    let (at, id) = page.after(NEWEST_AT)?;
+    // In the order of the index, that of time, to the end of a moment: whatever plan is taken, there is nothing to sort.
+    let keys = sqlx::query!(
+        r#"SELECT id, created_at
+             FROM (SELECT id, created_at
+                     FROM purchases
+                    WHERE buyer_id = $1 AND (created_at, id) < ($2, $3)
+                 ORDER BY created_at DESC
+                    FETCH FIRST $4 ROWS WITH TIES) AS newest
          ORDER BY created_at DESC, id DESC
             LIMIT $4"#,
         caller.user.get(),
-        after.map(|(at, _)| at),
-        after.map(|(_, id)| id),
-        i64::from(page.limit()) + 1,
+        at,
+        id,
+        page.rows(),
     )
     .fetch_all(&app.pool)
     .await?;
-    let more = rows.len() > limit;
-    rows.truncate(limit);
-    let next = rows
-        .last()
-        .filter(|_| more)
-        .map(|row| Cursor::encode(&(row.created_at, row.id)))
-        .transpose()?;
-    let items = rows.into_iter().map(|row| view(&app, row)).collect::<Answer<_>>()?;
+    let (keys, next) = page.cut(keys, |key| (key.created_at, key.id))?;
+    let ids: Vec<i64> = keys.iter().map(|key| key.id).collect();
+    let items = views(&app, caller.user, &ids).await?;
     Ok(Json(Page { items, next }))
 }
 

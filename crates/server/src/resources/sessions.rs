@@ -16,7 +16,7 @@ use utoipa_axum::routes;
 use crate::app::App;
 use crate::caller::Caller;
 use crate::feed::{self, Change};
-use crate::pages::{Cursor, PageQuery};
+use crate::pages::{NEWEST, PageQuery};
 use crate::refused::Answer;
 use crate::sessions::{self, End, Opening, hashed};
 use crate::sign_in::refusal;
@@ -128,29 +128,21 @@ async fn list(
     caller: Caller,
     Query(page): Query<PageQuery>,
 ) -> Answer<Json<Page<SessionView>>> {
-    let after = page.after.as_deref().map(Cursor::decode::<i64>).transpose()?;
-    let limit = usize::from(page.limit());
-    let mut items = sqlx::query_as!(
+    let rows = sqlx::query_as!(
         SessionView,
         r#"SELECT id AS "id: SessionId", device_name, id = $2 AS "is_this!", created_at, used_at
              FROM sessions
-            WHERE user_id = $1 AND ended_at IS NULL AND ($3::bigint IS NULL OR id < $3)
+            WHERE user_id = $1 AND ended_at IS NULL AND id < $3
          ORDER BY id DESC
             LIMIT $4"#,
         caller.user.get(),
         caller.session.get(),
-        after,
-        i64::from(page.limit()) + 1,
+        page.after(NEWEST)?,
+        page.rows(),
     )
     .fetch_all(&app.pool)
     .await?;
-    let more = items.len() > limit;
-    items.truncate(limit);
-    let next = items
-        .last()
-        .filter(|_| more)
-        .map(|last| Cursor::encode(&last.id))
-        .transpose()?;
+    let (items, next) = page.cut(rows, |row| row.id)?;
     Ok(Json(Page { items, next }))
 }
 

@@ -14,7 +14,7 @@ use utoipa_axum::routes;
 
 use crate::app::App;
 use crate::caller::Caller;
-use crate::pages::{Cursor, PageQuery};
+use crate::pages::{NEWEST_AT, PageQuery};
 use crate::refused::Answer;
 use crate::resources::styles::column;
 
@@ -108,31 +108,20 @@ async fn list(
     Query(filter): Query<TransactionFilter>,
     Query(page): Query<PageQuery>,
 ) -> Answer<Json<Page<TransactionView>>> {
-    let after = page
-        .after
-        .as_deref()
-        .map(Cursor::decode::<(DateTime<Utc>, i64)>)
-        .transpose()?;
-    let limit = usize::from(page.limit());
-    let mut rows = rows(&app, caller.user, filter.kind, after, i64::from(page.limit()) + 1).await?;
-    let more = rows.len() > limit;
-    rows.truncate(limit);
-    let next = rows
-        .last()
-        .filter(|_| more)
-        .map(|row| Cursor::encode(&(row.created_at, row.id)))
-        .transpose()?;
+    let rows = rows(&app, caller.user, filter.kind, page.after(NEWEST_AT)?, page.rows()).await?;
+    let (rows, next) = page.cut(rows, |row| (row.created_at, row.id))?;
     let items = rows.into_iter().map(Row::view).collect::<Answer<_>>()?;
     Ok(Json(Page { items, next }))
 }
 
 /// Two walks along an index each, what was sent and what was received, so that a page costs the same whatever the table holds. The kind
-/// is asked for in a way that fits the indexes: there is one for generations, which are most, and one for all others.
+/// is asked for in a way that fits the indexes: there is one for generations, which are most, and one for all others. They are walked in
+/// their own order, that of time, to the end of a moment: whatever plan is taken, there is nothing to sort.
 async fn rows(
     app: &App,
     user: UserId,
     kind: Option<TransactionKind>,
-    after: Option<(DateTime<Utc>, i64)>,
+    (at, id): (DateTime<Utc>, i64),
     limit: i64,
 ) -> Answer<Vec<Row>> {
     let side = |query: &mut sqlx::QueryBuilder<sqlx::Postgres>, side: &'static str| {
@@ -151,16 +140,10 @@ async fn rows(
                 query.push(" AND kind <> 'generation'");
             }
         }
-        if let Some((at, id)) = after {
-            query.push(" AND created_at <= ").push_bind(at);
-            query
-                .push(" AND (created_at, id) < (")
-                .push_bind(at)
-                .push(", ")
-                .push_bind(id)
-                .push(")");
-        }
-        query.push(" ORDER BY created_at DESC, id DESC LIMIT ").push_bind(limit);
+        query.push(" AND (created_at, id) < (").push_bind(at);
+        query.push(", ").push_bind(id).push(")");
+        query.push(" ORDER BY created_at DESC FETCH FIRST ").push_bind(limit);
+        query.push(" ROWS WITH TIES");
     };
     let mut query = sqlx::QueryBuilder::new("(");
     side(&mut query, "sender_id");

@@ -14,7 +14,7 @@ use crate::caller::ArtistCaller;
 use crate::feed::{self, Change};
 use crate::idempotency::{self, IdempotencyKey};
 use crate::ledger;
-use crate::pages::{Cursor, PageQuery};
+use crate::pages::{NEWEST, PageQuery};
 use crate::refused::Answer;
 use crate::resources::styles::column;
 
@@ -87,28 +87,20 @@ async fn list(
     ArtistCaller(caller): ArtistCaller,
     Query(page): Query<PageQuery>,
 ) -> Answer<Json<Page<WithdrawalView>>> {
-    let after = page.after.as_deref().map(Cursor::decode::<i64>).transpose()?;
-    let limit = usize::from(page.limit());
-    let mut rows = sqlx::query_as!(
+    let rows = sqlx::query_as!(
         Row,
         r#"SELECT id AS "id: WithdrawalId", tokens, status, note, created_at, decided_at
              FROM withdrawals
-            WHERE artist_id = $1 AND ($2::bigint IS NULL OR id < $2)
+            WHERE artist_id = $1 AND id < $2
          ORDER BY id DESC
             LIMIT $3"#,
         caller.user.get(),
-        after,
-        i64::from(page.limit()) + 1,
+        page.after(NEWEST)?,
+        page.rows(),
     )
     .fetch_all(&app.pool)
     .await?;
-    let more = rows.len() > limit;
-    rows.truncate(limit);
-    let next = rows
-        .last()
-        .filter(|_| more)
-        .map(|row| Cursor::encode(&row.id))
-        .transpose()?;
+    let (rows, next) = page.cut(rows, |row| row.id)?;
     let items = rows.into_iter().map(Row::view).collect::<Answer<_>>()?;
     Ok(Json(Page { items, next }))
 }

@@ -1,5 +1,7 @@
 //! Every route of the description, as its owner, as somebody else, as nobody and as somebody whose account is deactivated.
 
+mod writes;
+
 use std::collections::BTreeMap;
 
 use atelier_contract::SealKey;

@@ -1,7 +1,7 @@
 //! Lists of generations: the public ones, newest or best liked first, and one's own.
 //!
 //! The public ones are read from `publications` and `publication_tags`, which are kept in these orders. A page looks at no more than
-//! [`CANDIDATES_MAX`] of them whatever the tables hold, so it may be short, or empty, and still have a `next`.
+//! [`SIFTED_MAX`] rows whatever the tables hold, so it may be short, or empty, and still have a `next`.
 
 use atelier_contract::{
     GenerationId, GenerationStatus, GenerationView, Page, Refusal, StyleId, TagId, UserId, parse_tags,
@@ -10,20 +10,22 @@ use axum::Json;
 use axum::extract::{Query, State};
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
-use sqlx::{PgPool, Postgres, QueryBuilder};
+use sqlx::{Postgres, QueryBuilder};
 use utoipa::{IntoParams, ToSchema};
 
 use super::view::views;
 use crate::app::App;
 use crate::caller::{Caller, MaybeCaller};
-use crate::pages::{Cursor, PageQuery};
+use crate::pages::{Cursor, NEWEST_AT, PageQuery};
 use crate::refused::Answer;
 use crate::resources::tags;
 
-/// Most publications that one page looks at.
-const CANDIDATES_MAX: i64 = 2_000;
-/// For each row of a page, when all but a few that are looked at are shown: so few that the database reads them in order.
-const CANDIDATES_PER_ROW: i64 = 4;
+// How far a page looks stands in its query as a number: as a parameter it would be unknown to a plan for any page, which might then read
+// and sort everything.
+/// Most rows that one page looks at.
+const SIFTED_MAX: i64 = 2_000;
+/// The same when all but a few that are looked at are shown: four for each row of the longest page.
+const CANDIDATES_MAX: i64 = 404;
 
 /// What comes first.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, ToSchema)]
@@ -103,32 +105,31 @@ pub(crate) async fn list(
             next: None,
         }));
     };
-    let limit = usize::from(page.limit());
-    let sifted = found.len() > 1 || (found.len() == 1 && (filter.style.is_some() || filter.user.is_some()));
     let search = Search {
         sort,
-        candidates_max: if sifted {
-            CANDIDATES_MAX
-        } else {
-            CANDIDATES_PER_ROW * (i64::from(page.limit()) + 1)
-        },
         tags: found.iter().map(|(id, _): &(TagId, i32)| id.get()).collect(),
         style: filter.style,
         user: filter.user,
-        after: page.after.as_deref().map(Cursor::decode::<After>).transpose()?,
+        after: page.after(None)?,
     };
-    let (keys, next) = search.page(&app.reads, limit).await?;
+    let keys: Vec<Key> = search.keys(page.rows()).build_query_as().fetch_all(&app.reads).await?;
+    let (keys, mut next) = page.cut(keys, |key| key.after(sort))?;
+    if next.is_none() {
+        // Short: either the end, or as far as one page looks.
+        let last: Option<Key> = search
+            .last_candidate()
+            .build_query_as()
+            .fetch_optional(&app.reads)
+            .await?;
+        next = last.map(|key| Cursor::encode(&key.after(sort))).transpose()?;
+    }
     let ids: Vec<GenerationId> = keys.iter().map(|key| key.generation_id).collect();
-    Ok(Json(Page {
-        items: views(&app.reads, &ids, caller.map(|caller| caller.user)).await?,
-        next: next.as_ref().map(Cursor::encode).transpose()?,
-    }))
+    let items = views(&app.reads, &ids, caller.map(|caller| caller.user)).await?;
+    Ok(Json(Page { items, next }))
 }
 
 struct Search {
     sort: GenerationSort,
-    /// Publications that the page looks at.
-    candidates_max: i64,
     /// All wanted; the rarest first.
     tags: Vec<i64>,
     style: Option<StyleId>,
@@ -137,20 +138,28 @@ struct Search {
 }
 
 impl Search {
-    async fn page(&self, pool: &PgPool, limit: usize) -> Answer<(Vec<Key>, Option<After>)> {
-        let mut keys: Vec<Key> = self.keys(limit + 1).build_query_as().fetch_all(pool).await?;
-        if keys.len() > limit {
-            keys.truncate(limit);
-            let next = keys.last().map(|key| key.after(self.sort));
-            return Ok((keys, next));
+    /// Publications that the page looks at.
+    fn candidates_max(&self) -> i64 {
+        if self.tags.len() > 1 || self.sifts_makers() {
+            SIFTED_MAX
+        } else {
+            CANDIDATES_MAX
         }
-        // Short: either the end, or as far as one page looks.
-        let last: Option<Key> = self.last_candidate().build_query_as().fetch_optional(pool).await?;
-        Ok((keys, last.map(|key| key.after(self.sort))))
+    }
+
+    /// Whether user or style are looked up for each candidate: the list of a tag knows neither, and that of a user's best liked is not
+    /// kept for each style.
+    fn sifts_makers(&self) -> bool {
+        let (style, user) = (self.style.is_some(), self.user.is_some());
+        if self.tags.is_empty() {
+            style && user && self.sort == GenerationSort::Popular
+        } else {
+            style || user
+        }
     }
 
     /// Keys of the page.
-    fn keys(&self, rows: usize) -> QueryBuilder<Postgres> {
+    fn keys(&self, rows: i64) -> QueryBuilder<Postgres> {
         let mut query = QueryBuilder::new("SELECT candidates.generation_id, candidates.likes FROM (");
         match self.tags.split_first() {
             Some((_, others)) if !others.is_empty() => self.tagged(&mut query, others),
@@ -160,13 +169,13 @@ impl Search {
             ") AS candidates WHERE (SELECT users.is_active FROM publications JOIN users ON users.id = publications.user_id \
              WHERE publications.generation_id = candidates.generation_id",
         );
-        // What the list of a tag does not know of itself.
-        if !self.tags.is_empty() {
-            self.makers(&mut query);
+        if self.sifts_makers() {
+            self.of_user(&mut query);
+            self.of_style(&mut query);
         }
         query.push(")");
         self.order(&mut query, "candidates");
-        query.push(" LIMIT ").push_bind(i64::try_from(rows).unwrap_or(i64::MAX));
+        query.push(" LIMIT ").push_bind(rows);
         query
     }
 
@@ -197,7 +206,7 @@ impl Search {
         self.order(&mut query, "candidates");
         query
             .push(" OFFSET ")
-            .push_bind(self.candidates_max - 1)
+            .push_bind(self.candidates_max() - 1)
             .push(" LIMIT 1");
         query
     }
@@ -209,14 +218,24 @@ impl Search {
         } else {
             "publication_tags"
         };
+        // Likes only where they are the order: whoever asks for them would be given the popular list's index to read, and sort all of it.
+        let likes = match self.sort {
+            GenerationSort::Recent => "0",
+            GenerationSort::Popular => "likes",
+        };
         query.push(format!(
-            "SELECT {table}.generation_id, {table}.likes FROM {table} WHERE TRUE"
+            "SELECT generation_id, {likes} AS likes FROM {table} WHERE TRUE"
         ));
         match self.tags.first() {
             Some(rarest) => {
                 query.push(" AND publication_tags.tag_id = ").push_bind(*rarest);
             }
-            None => self.makers(query),
+            None => {
+                self.of_user(query);
+                if !self.sifts_makers() {
+                    self.of_style(query);
+                }
+            }
         }
         match (&self.after, self.sort) {
             (Some(After::Recent(id)), GenerationSort::Recent) => {
@@ -232,13 +251,16 @@ impl Search {
             (Some(_) | None, _) => {}
         }
         self.order(query, table);
-        query.push(" LIMIT ").push_bind(self.candidates_max);
+        query.push(format!(" LIMIT {}", self.candidates_max()));
     }
 
-    fn makers(&self, query: &mut QueryBuilder<Postgres>) {
+    fn of_style(&self, query: &mut QueryBuilder<Postgres>) {
         if let Some(style) = self.style {
             query.push(" AND publications.style_id = ").push_bind(style.get());
         }
+    }
+
+    fn of_user(&self, query: &mut QueryBuilder<Postgres>) {
         if let Some(user) = self.user {
             query.push(" AND publications.user_id = ").push_bind(user.get());
         }
@@ -261,46 +283,76 @@ pub(crate) async fn mine(
     Query(filter): Query<OwnFilter>,
     Query(page): Query<PageQuery>,
 ) -> Answer<Json<Page<GenerationView>>> {
-    let after = page
-        .after
-        .as_deref()
-        .map(Cursor::decode::<(DateTime<Utc>, i64)>)
-        .transpose()?;
-    let limit = usize::from(page.limit());
-    let mut query = QueryBuilder::<Postgres>::new("SELECT id, created_at FROM generations WHERE user_id = ");
-    query.push_bind(caller.user.get());
-    if let Some(style) = filter.style {
-        query.push(" AND style_id = ").push_bind(style.get());
-    }
-    if let Some(status) = filter.status {
-        query.push(" AND status = ").push_bind(status.as_str());
-    }
-    if let Some(is_public) = filter.is_public {
-        query.push(" AND is_public = ").push_bind(is_public);
-    }
-    if let Some((at, id)) = after {
-        query
-            .push(" AND (created_at, id) < (")
-            .push_bind(at)
-            .push(", ")
-            .push_bind(id)
-            .push(")");
-    }
-    query
-        .push(" ORDER BY created_at DESC, id DESC LIMIT ")
-        .push_bind(i64::from(page.limit()) + 1);
+    let own = Own {
+        user: caller.user,
+        filter,
+        after: page.after(NEWEST_AT)?,
+    };
     // From the primary: people look here for what they just made.
-    let mut keys: Vec<(GenerationId, DateTime<Utc>)> = query.build_query_as().fetch_all(&app.pool).await?;
-    let more = keys.len() > limit;
-    keys.truncate(limit);
-    let next = keys
-        .last()
-        .filter(|_| more)
-        .map(|(id, at)| Cursor::encode(&(*at, id.get())))
-        .transpose()?;
+    let keys = own.keys(page.rows()).build_query_as().fetch_all(&app.pool).await?;
+    let key = |(id, at): &(GenerationId, DateTime<Utc>)| (*at, id.get());
+    let (keys, mut next) = page.cut(keys, key)?;
+    if next.is_none() && own.is_sifted() {
+        let last = own.last_candidate().build_query_as().fetch_optional(&app.pool).await?;
+        next = last.as_ref().map(|last| Cursor::encode(&key(last))).transpose()?;
+    }
     let ids: Vec<GenerationId> = keys.iter().map(|(id, _)| *id).collect();
-    Ok(Json(Page {
-        items: views(&app.pool, &ids, Some(caller.user)).await?,
-        next,
-    }))
+    let items = views(&app.pool, &ids, Some(caller.user)).await?;
+    Ok(Json(Page { items, next }))
+}
+
+/// One's own: walked by user and style; what is asked for beside is looked at along the way.
+struct Own {
+    user: UserId,
+    filter: OwnFilter,
+    after: (DateTime<Utc>, i64),
+}
+
+impl Own {
+    fn is_sifted(&self) -> bool {
+        self.filter.status.is_some() || self.filter.is_public.is_some()
+    }
+
+    /// Keys of the page.
+    fn keys(&self, rows: i64) -> QueryBuilder<Postgres> {
+        let mut query = QueryBuilder::new("SELECT id, created_at FROM (");
+        self.candidates(&mut query);
+        query.push(") AS candidates WHERE TRUE");
+        if let Some(status) = self.filter.status {
+            query.push(" AND status = ").push_bind(status.as_str());
+        }
+        if let Some(is_public) = self.filter.is_public {
+            query.push(" AND is_public = ").push_bind(is_public);
+        }
+        query.push(" ORDER BY created_at DESC, id DESC LIMIT ").push_bind(rows);
+        query
+    }
+
+    /// The key at which a page stops looking; nothing when there are fewer candidates.
+    fn last_candidate(&self) -> QueryBuilder<Postgres> {
+        let mut query = QueryBuilder::new("SELECT id, created_at FROM (");
+        self.candidates(&mut query);
+        query
+            .push(") AS candidates ORDER BY created_at DESC, id DESC OFFSET ")
+            .push_bind(SIFTED_MAX - 1)
+            .push(" LIMIT 1");
+        query
+    }
+
+    /// Generations after the cursor, in order.
+    fn candidates(&self, query: &mut QueryBuilder<Postgres>) {
+        let (at, id) = self.after;
+        query
+            .push("SELECT id, created_at, status, is_public FROM generations WHERE user_id = ")
+            .push_bind(self.user.get());
+        if let Some(style) = self.filter.style {
+            query.push(" AND style_id = ").push_bind(style.get());
+        }
+        query.push(" AND (created_at, id) < (").push_bind(at);
+        query.push(", ").push_bind(id);
+        // In the order of the index, that of time, to the end of a moment: whatever plan is taken, there is nothing to sort.
+        query.push(format!(
+            ") ORDER BY created_at DESC FETCH FIRST {SIFTED_MAX} ROWS WITH TIES"
+        ));
+    }
 }

@@ -25,7 +25,7 @@ use crate::feed::{Change, Changes, append};
 use crate::idempotency::{self, IdempotencyKey};
 use crate::ledger;
 use crate::notices::{self, NewNotice};
-use crate::pages::{Cursor, PageQuery};
+use crate::pages::{NEWEST, PageQuery};
 use crate::refused::{Answer, Refused};
 use crate::resources::styles::{Version, column, device_of, package};
 use crate::resources::tags;
@@ -46,27 +46,21 @@ pub(crate) async fn list(
     caller: Caller,
     Query(page): Query<PageQuery>,
 ) -> Answer<Json<Page<VoucherView>>> {
-    let after = page.after.as_deref().map(Cursor::decode::<i64>).transpose()?;
-    let limit = usize::from(page.limit());
-    let mut ids = sqlx::query_scalar!(
+    let ids = sqlx::query_scalar!(
         r#"SELECT id
              FROM vouchers
-            WHERE user_id = $1 AND ($2::bigint IS NULL OR id < $2)
+            WHERE user_id = $1 AND id < $2
          ORDER BY id DESC
             LIMIT $3"#,
         caller.user.get(),
-        after,
-        i64::from(page.limit()) + 1,
+        page.after(NEWEST)?,
+        page.rows(),
     )
     .fetch_all(&app.pool)
     .await?;
-    let more = ids.len() > limit;
-    ids.truncate(limit);
-    let next = ids.last().filter(|_| more).map(Cursor::encode).transpose()?;
-    Ok(Json(Page {
-        items: views(&app.pool, &ids).await?,
-        next,
-    }))
+    let (ids, next) = page.cut(ids, |id| *id)?;
+    let items = views(&app.pool, &ids).await?;
+    Ok(Json(Page { items, next }))
 }
 
 /// Buys vouchers for the caller's device.

@@ -1,7 +1,7 @@
 //! Lists of styles: by tag (all of those named), artist and words; newest or most used first. Only those that can be used now.
 //!
-//! A page looks at no more than [`CANDIDATES_MAX`] styles whatever the tables hold, so it may be short, or empty, and still have a
-//! `next`. A tag that few styles have leads the search; one that many have is looked up along the way.
+//! A page looks at no more than [`SIFTED_MAX`] styles whatever the tables hold, so it may be short, or empty, and still have a `next`.
+//! A tag or word that few styles have leads the search; what many have is looked up along the way.
 
 use atelier_contract::{Page, Refusal, StyleCard, StyleId, TagId, UserId, parse_tags};
 use axum::Json;
@@ -14,14 +14,16 @@ use utoipa::{IntoParams, ToSchema};
 use super::{StylePage, cards, today};
 use crate::app::App;
 use crate::caller::Caller;
-use crate::pages::{Cursor, PageQuery, at_most};
+use crate::pages::{Cursor, NEWEST, PageQuery, at_most};
 use crate::refused::Answer;
 use crate::resources::tags;
 
-/// Most styles that one page looks at; a tag that more styles have does not lead the search.
-const CANDIDATES_MAX: i64 = 2_000;
-/// For each row of a page, when all but a few that are looked at are shown: so few that the database reads them in order.
-const CANDIDATES_PER_ROW: i64 = 4;
+// How far a page looks stands in its query as a number: as a parameter it would be unknown to a plan for any page, which might then read
+// and sort everything.
+/// Most styles that one page looks at; a tag or word that more styles have does not lead the search.
+const SIFTED_MAX: i64 = 2_000;
+/// The same when all but a few that are looked at are shown: four for each row of the longest page.
+const CANDIDATES_MAX: i64 = 404;
 /// Longest search.
 const WORDS_CHARS_MAX: usize = 200;
 /// Most words of a search.
@@ -87,49 +89,36 @@ pub(crate) async fn list(
     let sort = filter.sort.unwrap_or_default();
     let wanted = parse_tags(filter.tags.as_deref().unwrap_or_default()).map_err(Refusal::from)?;
     at_most("words", filter.words.as_deref(), WORDS_CHARS_MAX)?;
-    let words = filter.words.as_deref().map(query_of).filter(|words| !words.is_empty());
-    let after = page.after.as_deref().map(Cursor::decode::<After>).transpose()?;
+    let words = filter.words.as_deref().map(words_of).unwrap_or_default();
+    let after = page.after(None)?;
     let Some(found) = tags::sought(&app.reads, &wanted).await? else {
         return Ok(Json(Page {
             items: Vec::new(),
             next: None,
         }));
     };
-    let lead = leading(&app.reads, &found).await?;
-    // The list of one tag that leads is no more sifted than that of all.
-    let sifted = found.len() > usize::from(lead.is_some());
     let search = Search {
         sort,
-        candidates_max: if sifted {
-            CANDIDATES_MAX
-        } else {
-            CANDIDATES_PER_ROW * (i64::from(page.limit()) + 1)
-        },
-        lead,
+        lead: leading(&app.reads, &found, &words).await?,
         tags: found.iter().map(|(id, _)| id.get()).collect(),
         artist: filter.artist,
         words,
         after,
     };
-    let limit = usize::from(page.limit());
-    let mut keys: Vec<Key> = search.keys(limit + 1).build_query_as().fetch_all(&app.reads).await?;
-    let next = if keys.len() > limit {
-        keys.truncate(limit);
-        keys.last().map(|key| key.after(sort))
-    } else {
+    let keys: Vec<Key> = search.keys(page.rows()).build_query_as().fetch_all(&app.reads).await?;
+    let (keys, mut next) = page.cut(keys, |key| key.after(sort))?;
+    if next.is_none() {
         // Short: either the end, or as far as one page looks.
         let last: Option<Key> = search
             .last_candidate()
             .build_query_as()
             .fetch_optional(&app.reads)
             .await?;
-        last.map(|key| key.after(sort))
-    };
+        next = last.map(|key| Cursor::encode(&key.after(sort))).transpose()?;
+    }
     let ids: Vec<StyleId> = keys.iter().map(|key| key.id).collect();
-    Ok(Json(Page {
-        items: cards(&app.reads, &ids).await?,
-        next: next.as_ref().map(Cursor::encode).transpose()?,
-    }))
+    let items = cards(&app.reads, &ids).await?;
+    Ok(Json(Page { items, next }))
 }
 
 /// One's own styles, drafts among them, newest first.
@@ -139,35 +128,41 @@ pub(crate) async fn mine(
     caller: Caller,
     Query(page): Query<PageQuery>,
 ) -> Answer<Json<StylePage>> {
-    let after = page.after.as_deref().map(Cursor::decode::<i64>).transpose()?;
-    let limit = usize::from(page.limit());
-    let mut ids = sqlx::query_scalar!(
+    let ids = sqlx::query_scalar!(
         r#"SELECT id AS "id: StyleId"
              FROM styles
-            WHERE artist_id = $1 AND ($2::bigint IS NULL OR id < $2)
+            WHERE artist_id = $1 AND id < $2
          ORDER BY id DESC
             LIMIT $3"#,
         caller.user.get(),
-        after,
-        i64::from(page.limit()) + 1,
+        page.after(NEWEST)?,
+        page.rows(),
     )
     .fetch_all(&app.pool)
     .await?;
-    let more = ids.len() > limit;
-    ids.truncate(limit);
-    let next = ids
-        .last()
-        .filter(|_| more)
-        .map(|id| Cursor::encode(&id.get()))
-        .transpose()?;
-    Ok(Json(Page {
-        items: cards(&app.pool, &ids).await?,
-        next,
-    }))
+    let (ids, next) = page.cut(ids, |id| id.get())?;
+    let items = cards(&app.pool, &ids).await?;
+    Ok(Json(Page { items, next }))
 }
 
-/// The tag that the fewest styles have, if few enough have it to be looked at one by one.
-async fn leading(pool: &PgPool, found: &[(TagId, i32)]) -> Answer<Option<i64>> {
+/// What so few styles have that they are looked at one by one.
+enum Lead {
+    Tag(i64),
+    Word(String),
+}
+
+/// The tag, or else the word, that the fewest styles have, if few enough have it.
+async fn leading(pool: &PgPool, tags: &[(TagId, i32)], words: &[String]) -> Answer<Option<Lead>> {
+    if let Some(tag) = leading_tag(pool, tags).await? {
+        return Ok(Some(Lead::Tag(tag)));
+    }
+    Ok(leading_word(pool, words).await?.map(Lead::Word))
+}
+
+async fn leading_tag(pool: &PgPool, found: &[(TagId, i32)]) -> Answer<Option<i64>> {
+    if found.is_empty() {
+        return Ok(None);
+    }
     let ids: Vec<i64> = found.iter().map(|(id, _)| id.get()).collect();
     let lead = sqlx::query_scalar!(
         r#"SELECT wanted.id AS "id!"
@@ -180,39 +175,99 @@ async fn leading(pool: &PgPool, found: &[(TagId, i32)]) -> Answer<Option<i64>> {
          ORDER BY counted.styles
             LIMIT 1"#,
         &ids,
-        CANDIDATES_MAX,
+        SIFTED_MAX,
     )
     .fetch_optional(pool)
     .await?;
     Ok(lead)
 }
 
-/// Words as `to_tsquery` reads them: beginnings, all of them. Everything that is not a letter or a digit parts words.
-fn query_of(words: &str) -> String {
-    words
+async fn leading_word(pool: &PgPool, words: &[String]) -> Answer<Option<String>> {
+    if words.is_empty() {
+        return Ok(None);
+    }
+    let ends: Vec<String> = words.iter().map(|word| end_of(word)).collect();
+    let lead = sqlx::query_scalar!(
+        r#"SELECT wanted.word AS "word!"
+             FROM unnest($1::text[], $2::text[]) AS wanted(word, word_end),
+                  LATERAL (
+                      SELECT count(*) AS styles
+                        FROM (SELECT
+                                FROM style_words
+                               WHERE style_words.word >= wanted.word AND style_words.word < wanted.word_end
+                               LIMIT $3::bigint + 1) AS a_few
+                  ) AS counted
+            WHERE counted.styles <= $3
+         ORDER BY counted.styles
+            LIMIT 1"#,
+        words,
+        &ends,
+        SIFTED_MAX,
+    )
+    .fetch_optional(pool)
+    .await?;
+    Ok(lead)
+}
+
+/// The words of a search: beginnings, in lower case. Everything that is not a letter or a digit parts them.
+fn words_of(typed: &str) -> Vec<String> {
+    typed
         .split(|c: char| !c.is_alphanumeric())
         .filter(|word| !word.is_empty())
         .take(WORDS_MAX)
-        .map(|word| format!("{}:*", word.to_lowercase()))
-        .collect::<Vec<_>>()
-        .join(" & ")
+        .map(str::to_lowercase)
+        .collect()
+}
+
+impl Lead {
+    /// Its styles, each once.
+    fn styles(&self, query: &mut QueryBuilder<Postgres>) {
+        match self {
+            Self::Tag(tag) => {
+                query
+                    .push("SELECT style_id FROM style_tags WHERE tag_id = ")
+                    .push_bind(*tag);
+            }
+            Self::Word(word) => {
+                query.push("SELECT DISTINCT style_id FROM style_words WHERE TRUE");
+                begins_with(query, word);
+            }
+        }
+    }
+}
+
+fn begins_with(query: &mut QueryBuilder<Postgres>, word: &str) {
+    query.push(" AND style_words.word >= ").push_bind(word.to_owned());
+    query.push(" AND style_words.word < ").push_bind(end_of(word));
+}
+
+/// Behind everything that begins so.
+fn end_of(beginning: &str) -> String {
+    format!("{beginning}{}", char::MAX)
 }
 
 struct Search {
     sort: StyleSort,
-    /// Styles that the page looks at.
-    candidates_max: i64,
-    /// The tag whose styles are the candidates; in its absence all that are listed.
-    lead: Option<i64>,
+    /// Whose styles are the candidates; in its absence all that are listed.
+    lead: Option<Lead>,
     tags: Vec<i64>,
     artist: Option<UserId>,
-    words: Option<String>,
+    words: Vec<String>,
     after: Option<After>,
 }
 
 impl Search {
+    /// Styles that the page looks at. The list of one tag or word that leads is no more sifted than that of all.
+    fn candidates_max(&self) -> i64 {
+        if self.tags.len() + self.words.len() > usize::from(self.lead.is_some()) {
+            SIFTED_MAX
+        } else {
+            CANDIDATES_MAX
+        }
+    }
+
     /// Keys of the page.
-    fn keys(&self, rows: usize) -> QueryBuilder<Postgres> {
+    fn keys(&self, rows: i64) -> QueryBuilder<Postgres> {
         let mut query =
             QueryBuilder::new("SELECT candidates.id, candidates.usage_count, candidates.published_at FROM (");
         self.candidates(&mut query);
@@ -230,8 +285,13 @@ impl Search {
                 .push_bind(*tag)
                 .push(")");
         }
+        for word in &self.words {
+            query.push(" AND (SELECT TRUE FROM style_words WHERE style_words.style_id = candidates.id");
+            begins_with(&mut query, word);
+            query.push(" LIMIT 1)");
+        }
         self.order(&mut query, "candidates");
-        query.push(" LIMIT ").push_bind(i64::try_from(rows).unwrap_or(i64::MAX));
+        query.push(" LIMIT ").push_bind(rows);
         query
     }
 
@@ -244,7 +304,7 @@ impl Search {
         self.order(&mut query, "candidates");
         query
             .push(" OFFSET ")
-            .push_bind(self.candidates_max - 1)
+            .push_bind(self.candidates_max() - 1)
             .push(" LIMIT 1");
         query
     }
@@ -255,25 +315,21 @@ impl Search {
             "SELECT styles.id, styles.artist_id, styles.usage_count, styles.published_at, styles.valid_from, styles.valid_to, \
              styles.training_status ",
         );
-        match self.lead {
+        query.push("FROM ");
+        if let Some(lead) = &self.lead {
+            query.push("(");
+            lead.styles(query);
             // `OFFSET 0` keeps the two from becoming a join for which the database would rather read all styles.
-            Some(tag) => query
-                .push("FROM style_tags, LATERAL (SELECT id, artist_id, name, description, usage_count, published_at, valid_from, valid_to, \
-                     training_status, is_active, is_flagged FROM styles WHERE styles.id = style_tags.style_id OFFSET 0) AS styles")
-                .push(" WHERE style_tags.tag_id = ")
-                .push_bind(tag)
-                .push(" AND "),
-            None => query.push("FROM styles WHERE "),
-        };
+            query.push(
+                ") AS led, LATERAL (SELECT id, artist_id, usage_count, published_at, valid_from, valid_to, training_status, \
+                  is_active, is_flagged \
+                 FROM styles WHERE styles.id = led.style_id OFFSET 0) AS ",
+            );
+        }
+        query.push("styles WHERE ");
         query.push("styles.published_at IS NOT NULL AND styles.is_active AND NOT styles.is_flagged");
         if let Some(artist) = self.artist {
             query.push(" AND styles.artist_id = ").push_bind(artist.get());
-        }
-        if let Some(words) = &self.words {
-            query
-                .push(" AND to_tsvector('simple', styles.name || ' ' || coalesce(styles.description, '')) @@ to_tsquery('simple', ")
-                .push_bind(words)
-                .push(")");
         }
         match (&self.after, self.sort) {
             (Some(After::Recent(at, id)), StyleSort::Recent) => {
@@ -288,7 +344,7 @@ impl Search {
             (Some(_) | None, _) => {}
         }
         self.order(query, "styles");
-        query.push(" LIMIT ").push_bind(self.candidates_max);
+        query.push(format!(" LIMIT {}", self.candidates_max()));
     }
 
     fn order(&self, query: &mut QueryBuilder<Postgres>, table: &str) {
@@ -306,7 +362,7 @@ mod tests {
 
     #[test]
     fn what_is_typed_is_no_query_language() {
-        assert_eq!(query_of("수채 Ink & !'x"), "수채:* & ink:* & x:*");
-        assert_eq!(query_of("  &|!  "), "");
+        assert_eq!(words_of("수채 Ink & !'x%"), ["수채", "ink", "x"]);
+        assert_eq!(words_of("  &|!  "), [""; 0]);
     }
 }

@@ -48,6 +48,11 @@ impl Person {
                 .await
                 .expect("an artist");
         }
+        Self::known(house, id).await
+    }
+
+    /// Somebody who is there already, signed in.
+    pub(crate) async fn known(house: &House, id: i64) -> Self {
         let id = UserId::try_from(id).expect("an id");
         Self {
             id: Some(id),
