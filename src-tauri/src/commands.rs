@@ -12,6 +12,7 @@ mod settings;
 mod studio;
 mod styles;
 mod tags;
+mod works;
 
 use atelier_studio::Error;
 use atelier_studio::contract::Refusal;
@@ -71,6 +72,7 @@ pub(crate) fn all() -> Commands<Wry> {
         generations::generation_rate,
         generations::generation_remove,
         generations::generation_restore,
+        generations::generation_signatures,
         generations::generation_export,
         generations::generation_copy,
         generations::generation_drag,
@@ -85,8 +87,11 @@ pub(crate) fn all() -> Commands<Wry> {
         models::model_list,
         models::model_download,
         models::model_download_cancel,
+        models::model_download_discard,
+        models::model_recognise,
         models::model_import,
         models::model_verify,
         models::model_remove,
+        works::work_cancel,
     ]
 }

@@ -59,14 +59,13 @@ pub(crate) struct LibraryChanged {
     style: Option<StyleId>,
 }
 
-/// How far an import is.
+/// How far an import or export is: in artworks, pictures or bytes.
 #[derive(Debug, Clone, Serialize, Type, Event)]
-pub(crate) struct ImportProgressed {
-    pub(crate) style: StyleId,
-    /// Files that were looked at.
-    pub(crate) done: usize,
-    /// Files in all.
-    pub(crate) total: usize,
+pub(crate) struct WorkProgressed {
+    /// The number that it was asked for under.
+    work: u32,
+    done: u64,
+    total: u64,
 }
 
 /// More of a model has arrived; `all` where the server says how much that is.
@@ -91,17 +90,17 @@ pub(crate) fn all() -> Events {
         DownloadEnded,
         DownloadProgressed,
         GenerationFinished,
-        ImportProgressed,
         JobChanged,
         JobPreviewed,
         JobProgressed,
         JobRetried,
         LibraryChanged,
+        WorkProgressed,
     ]
 }
 
 /// Tells the page. A page that does not hear it asks again when it is loaded.
-pub(crate) fn tell<E: Event + Serialize + Clone>(app: &AppHandle<Wry>, event: &E) {
+fn tell<E: Event + Serialize + Clone>(app: &AppHandle<Wry>, event: &E) {
     if let Err(error) = event.emit(app) {
         tracing::warn!("the page was not told of {}: {error}", E::NAME);
     }
@@ -131,6 +130,7 @@ fn pass_on(app: &AppHandle, event: Told) {
         Told::JobRetried { job, attempt, reason } => tell(app, &JobRetried { job, attempt, reason }),
         Told::GenerationFinished { job, generation } => tell(app, &GenerationFinished { job, generation }),
         Told::LibraryChanged { what, style } => tell(app, &LibraryChanged { what, style }),
+        Told::WorkProgressed { work, done, total } => tell(app, &WorkProgressed { work, done, total }),
         Told::DownloadProgressed { id, file, have, all } => tell(app, &DownloadProgressed { id, file, have, all }),
         Told::DownloadEnded { id, refusal } => tell(app, &DownloadEnded { id, refusal }),
     }

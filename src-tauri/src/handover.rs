@@ -3,10 +3,11 @@
 use std::fs;
 use std::io::ErrorKind;
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use arboard::ImageData;
-use atelier_studio::contract::Refusal;
+use atelier_studio::contract::{GenerationId, Refusal};
 use atelier_studio::{Config, Error};
 use tauri::{AppHandle, Manager};
 
@@ -42,17 +43,48 @@ impl Clipboard {
     }
 }
 
-/// Where the files lie that are being dragged, under names that say what they are; emptied before each.
+/// Most pictures of one drag: they are copied while the hand waits.
+const DRAG_LEN_MAX: usize = 100;
+/// Drags since the start.
+static DRAGS: AtomicU32 = AtomicU32::new(0);
+
+/// # Errors
+/// [`Refusal::NumberOutOfRange`].
+pub(crate) fn check_len(pictures: &[GenerationId]) -> Result<(), Refusal> {
+    if (1..=DRAG_LEN_MAX).contains(&pictures.len()) {
+        return Ok(());
+    }
+    Err(Refusal::NumberOutOfRange {
+        name: "pictures".to_owned(),
+        value: pictures.len().to_string(),
+        min: "1".to_owned(),
+        max: DRAG_LEN_MAX.to_string(),
+    })
+}
+
+/// Where the files of one drag lie, under names that say what they are: a folder of its own, since another program may still be reading
+/// those of the drag before.
 pub(crate) fn folder(config: &Config) -> Result<PathBuf, Refusal> {
-    let folder = config.data.join("dragged");
-    let emptied = match fs::remove_dir_all(&folder) {
-        Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),
-        other => other,
-    };
-    match emptied.and_then(|()| fs::create_dir_all(&folder)) {
+    let folder = dragged(config).join(DRAGS.fetch_add(1, Ordering::Relaxed).to_string());
+    match fs::create_dir_all(&folder) {
         Ok(()) => Ok(folder),
         Err(source) => Err(Error::File { path: folder, source }.into()),
     }
+}
+
+/// Takes away what earlier starts have left of their drags.
+pub(crate) fn sweep(config: &Config) {
+    let folder = dragged(config);
+    match fs::remove_dir_all(&folder) {
+        Err(error) if error.kind() != ErrorKind::NotFound => {
+            tracing::warn!("{} cannot be emptied: {error}", folder.display());
+        }
+        Ok(()) | Err(_) => {}
+    }
+}
+
+fn dragged(config: &Config) -> PathBuf {
+    config.data.join("dragged")
 }
 
 /// Lets the person drag files out of the window. The system says when they are dropped; nothing waits for it here.

@@ -5,6 +5,7 @@
 
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use atelier_studio::contract::Refusal;
@@ -13,16 +14,19 @@ use atelier_studio::{Config, Studio, settings};
 use tauri::AppHandle;
 use tokio::sync::OnceCell;
 
-use crate::events;
+use crate::{events, handover};
 
 /// How long the job that runs has for its checkpoint when the window is closed. What is not written then is done again.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(15);
+/// How long a window waits for a library: longer than one that is being closed may keep it.
+const LOCK_WAIT: Duration = Duration::from_secs(18);
 
 /// Where the window's programs, folders and studio are.
 pub(crate) struct House {
     config: Config,
     first_run: bool,
     studio: OnceCell<Studio>,
+    closing: AtomicBool,
     thumbnails: Thumbnails,
     app: AppHandle,
 }
@@ -31,8 +35,12 @@ impl House {
     pub(crate) fn new(config: Config, app: AppHandle) -> Self {
         Self {
             first_run: settings::are_untouched(&config),
-            config,
+            config: Config {
+                lock_wait: LOCK_WAIT,
+                ..config
+            },
             studio: OnceCell::new(),
+            closing: AtomicBool::new(false),
             thumbnails: Thumbnails::default(),
             app,
         }
@@ -59,14 +67,18 @@ impl House {
         self.studio
             .get_or_try_init(|| async {
                 let studio = Studio::open(self.config.clone()).await?;
+                handover::sweep(&self.config);
                 events::forward(self.app.clone(), studio.events());
                 Ok(studio)
             })
             .await
     }
 
-    /// Lets the studio end what it does so that it can go on at the next start.
+    /// Lets the studio end what it does so that it can go on at the next start, and lets go of the library. The second time it does nothing.
     pub(crate) async fn close(&self) {
+        if self.closing.swap(true, Ordering::Relaxed) {
+            return;
+        }
         let Some(studio) = self.studio.get() else { return };
         if tokio::time::timeout(CLOSE_TIMEOUT, studio.close()).await.is_err() {
             tracing::warn!("the studio did not close within {CLOSE_TIMEOUT:?}");

@@ -59,18 +59,21 @@ pub fn run(config: Config) -> tauri::Result<()> {
         .invoke_handler(bindings.invoke_handler())
         .setup(move |app| {
             bindings.mount_events(app);
-            let theme = settings::load(&config)
-                .map(|settings| settings.theme)
-                .unwrap_or_default();
+            let settings = settings::load(&config).unwrap_or_default();
             app.manage(House::new(config, app.handle().clone()));
             app.manage(Clipboard::default());
             open_early(app.handle().clone());
             signals::listen(app.handle().clone());
-            window::create(app, theme)?;
+            window::create(app, &settings)?;
             Ok(())
         })
         .build(tauri::generate_context!())?;
-    app.run(|_app, _event: RunEvent| {});
+    app.run(|app, event| {
+        // Where a program is quit without its window being closed, as by a menu of macOS.
+        if matches!(event, RunEvent::Exit) {
+            tauri::async_runtime::block_on(app.state::<House>().close());
+        }
+    });
     Ok(())
 }
 

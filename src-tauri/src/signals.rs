@@ -18,7 +18,7 @@ pub(crate) fn listen(app: AppHandle) {
             _ = terminate.recv() => {}
             _ = interrupt.recv() => {}
         }
-        window::end(&app).await;
+        window::close(&app);
     });
 }
 

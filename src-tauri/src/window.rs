@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use atelier_studio::settings;
+use atelier_studio::settings::{self, Settings};
 use tauri::utils::config::Color;
 use tauri::webview::{NewWindowResponse, PageLoadEvent};
 use tauri::{App, AppHandle, Manager, Theme, Url, WebviewWindow, WebviewWindowBuilder, WindowEvent};
@@ -23,13 +23,14 @@ const DARK: Color = Color(16, 16, 16, 255);
 const LIGHT: Color = Color(245, 243, 238, 255);
 
 /// Makes the window of `tauri.conf.json`. It is shown when its page is there.
-pub(crate) fn create(app: &App, theme: settings::Theme) -> tauri::Result<()> {
+pub(crate) fn create(app: &App, settings: &Settings) -> tauri::Result<()> {
     let mut windows = app.config().app.windows.iter();
     let config = windows
         .find(|window| window.label == LABEL)
         .ok_or(tauri::Error::WindowNotFound)?;
     let window = WebviewWindowBuilder::from_config(app, config)?
-        .theme(frame(theme))
+        .theme(frame(settings.theme))
+        .initialization_script(first_words(settings)?)
         .on_navigation(is_our_page)
         .on_new_window(|_, _| NewWindowResponse::Deny)
         .on_page_load(|window, load| {
@@ -45,7 +46,7 @@ pub(crate) fn create(app: &App, theme: settings::Theme) -> tauri::Result<()> {
         _ => DARK,
     };
     window.set_background_color(Some(behind))?;
-    let closing = window.clone();
+    let closing = app.handle().clone();
     window.on_window_event(move |event| {
         if let WindowEvent::CloseRequested { api, .. } = event {
             api.prevent_close();
@@ -57,6 +58,14 @@ pub(crate) fn create(app: &App, theme: settings::Theme) -> tauri::Result<()> {
         show(&window);
     });
     Ok(())
+}
+
+/// What the page knows before it asks: theme and language, so that it is painted in them from the first frame on.
+fn first_words(settings: &Settings) -> serde_json::Result<String> {
+    Ok(format!(
+        "window.atelierSettings = {};",
+        serde_json::to_string(settings)?
+    ))
 }
 
 /// Dresses the window's frame in a theme; the page dresses itself.
@@ -111,17 +120,16 @@ fn show(window: &WebviewWindow) {
     }
 }
 
-/// Out of sight at once; gone when the job that runs has kept what it can go on from.
-fn close(window: &WebviewWindow) {
-    if let Err(error) = window.hide() {
+/// Out of sight at once; gone when the job that runs has kept what it can go on from. Who starts the program meanwhile gets a window of
+/// its own, which waits for the library: this one is never seen again.
+pub(crate) fn close(app: &AppHandle) {
+    tauri_plugin_single_instance::destroy(app);
+    if let Some(Err(error)) = app.get_webview_window(LABEL).map(|window| window.hide()) {
         tracing::warn!("the window cannot be hidden: {error}");
     }
-    let app = window.app_handle().clone();
-    tauri::async_runtime::spawn(async move { end(&app).await });
-}
-
-/// Ends the program in order.
-pub(crate) async fn end(app: &AppHandle) {
-    app.state::<House>().close().await;
-    app.exit(0);
+    let app = app.clone();
+    tauri::async_runtime::spawn(async move {
+        app.state::<House>().close().await;
+        app.exit(0);
+    });
 }

@@ -352,15 +352,17 @@ impl Window {
         drop(self.driver);
     }
 
-    /// Closes the window by its button and waits for the studio to end.
+    /// Closes the window by its button and waits for the studio to end, in order: the next one finds nothing to tidy.
     ///
     /// # Panics
-    /// When it does not end in time.
+    /// When it does not end in time, or leaves the library as a killed one would.
     pub async fn close(self, stage: &Stage) {
         let pid = self.pid();
         crate::display::ask_to_close(stage.display(), pid);
         let ended = within(SOON, async || (!is_alive(pid)).then_some(()));
         assert!(ended.await.is_some(), "the studio does not end");
+        let lock = std::fs::read(stage.home.data().join("library.lock")).expect("a library has one");
+        assert!(lock.is_empty(), "the library was not closed");
     }
 }
 

@@ -6,7 +6,7 @@ use std::process::Command;
 
 use atelier_tests::library::{Contents, assert_whole, set_dates_ahead};
 use atelier_tests::pictures::patchwork;
-use atelier_tests::processes::kill;
+use atelier_tests::processes::{is_alive, kill};
 use atelier_tests::window::{JOB, SOON, within};
 use atelier_tests::{Stage, Window, answer, display};
 
@@ -87,6 +87,25 @@ async fn a_second_studio_raises_the_first() {
     });
     assert!(raised.await.is_some(), "the first window stays behind");
     window.close(&stage).await;
+}
+
+#[tokio::test]
+async fn a_start_while_the_first_studio_closes_ends_in_a_window() {
+    let stage = Stage::new();
+    library_of_an_artist(&stage.home);
+    let first = Window::open(&stage).await;
+    train(&first, "Quick").await;
+    // A worker that does not answer keeps the first studio from ending at once.
+    let (studio, worker) = (first.pid(), first.worker().await);
+    kill(worker, "STOP");
+    display::ask_to_close(stage.display(), studio);
+    let second = Window::open(&stage).await;
+    kill(worker, "CONT");
+    go(&second, "artworks").await;
+    second.find_within(JOB, "option", ".*castle.*").await;
+    assert!(!is_alive(studio), "the first studio has ended");
+    second.close(&stage).await;
+    assert_whole(&stage.home.data()).await;
 }
 
 #[tokio::test]

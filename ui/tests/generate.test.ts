@@ -95,11 +95,19 @@ test("only what differs between two pictures is told", () => {
 });
 
 test("the form is found as it was left; what is kept wrongly is left out", () => {
-  const draft = { ...emptyDraft(), tags: ["cat"], styles: [{ style: 2, strength: 0.5 }], seed: LARGEST_SEED, seedLocked: true, steps: 12 };
+  const draft = {
+    ...emptyDraft(),
+    tags: ["cat"],
+    styles: [{ style: 2, strength: 0.5 }],
+    seed: LARGEST_SEED,
+    seedLocked: true,
+    steps: 12,
+    sampler: "euler-a" as const,
+  };
   keep(draft);
   expect(kept()).toEqual(draft);
-  localStorage.setItem("atelier.generate.draft", JSON.stringify({ tags: ["cat", 3], count: "many", aspect: "5:1" }));
-  expect(kept()).toMatchObject({ tags: ["cat"], count: 4, aspect: "1:1" });
+  localStorage.setItem("atelier.generate.draft", JSON.stringify({ tags: ["cat", 3], count: "many", aspect: "5:1", sampler: "heun" }));
+  expect(kept()).toMatchObject({ tags: ["cat"], count: 4, aspect: "1:1", sampler: null });
   localStorage.setItem("atelier.generate.draft", "{");
   expect(kept()).toMatchObject({ tags: [], styles: [] });
 });

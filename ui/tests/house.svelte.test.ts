@@ -4,7 +4,10 @@ import { afterEach, expect, test, vi } from "vitest";
 import { page, userEvent } from "vitest/browser";
 import { render } from "vitest-browser-svelte";
 import { announced } from "$lib/announce.svelte";
+import type { Settings } from "$lib/bindings";
 import { bytes, duration, list, percent, speak, t } from "$lib/i18n.svelte";
+import { keysOf } from "$lib/keys";
+import { Pace } from "$lib/pace";
 import { sentence } from "$lib/refusals";
 import { address, go, route } from "$lib/route.svelte";
 import { shortcuts } from "$lib/shortcuts.svelte";
@@ -13,6 +16,7 @@ import Toaster from "$lib/Toaster.svelte";
 import { toasts } from "$lib/toasts.svelte";
 import { undo } from "$lib/undo.svelte";
 import { expectAccessible } from "./axe";
+import Foot from "./Foot.svelte";
 
 afterEach(() => {
   speak("en");
@@ -108,4 +112,52 @@ test("an effect that registers a shortcut runs once and takes it away at its end
   expect([runs, shortcuts.list.length]).toEqual([1, before + 1]);
   end();
   expect(shortcuts.list).toHaveLength(before);
+});
+
+test("shortcuts are places on the keyboard where a layout writes no Latin letters", () => {
+  const pressed = (key: string, code: string, held: KeyboardEventInit = {}) => keysOf(new KeyboardEvent("keydown", { key, code, ...held }));
+  expect(pressed("ㅅ", "KeyT")).toBe("t");
+  expect(pressed("Process", "KeyC")).toBe("c");
+  expect(pressed("ㅋ", "KeyZ", { ctrlKey: true, shiftKey: true })).toBe("mod+shift+z");
+  expect(pressed("я", "KeyZ", { ctrlKey: true })).toBe("mod+z");
+  // A Latin layout says itself which letter it is, wherever that stands.
+  expect(pressed("y", "KeyZ")).toBe("y");
+  expect(pressed("é", "Digit2")).toBe("é");
+  expect(pressed(" ", "Space")).toBe("space");
+});
+
+test("how long it still takes follows how fast it went lately", () => {
+  const pace = new Pace();
+  expect(pace.mark(0, 100, 0)).toBeNull();
+  expect(pace.mark(5, 100, 1_000)).toBeNull();
+  expect(pace.mark(20, 100, 4_000)).toBeCloseTo(16);
+  // Four times as fast, for long enough that the beginning is forgotten.
+  expect(pace.mark(40, 10_000, 30_000)).toBeNull();
+  expect(pace.mark(440, 10_000, 40_000)).toBeCloseTo(239);
+  expect(pace.mark(10, 100, 41_000)).toBeNull();
+  expect(pace.mark(10, null, 50_000)).toBeNull();
+});
+
+test("the page wears the theme that the shell knows before its own module runs", async () => {
+  const first = await (await fetch("/first.js")).text();
+  const root = document.documentElement;
+  const begin = (known: Partial<Settings>) =>
+    new Function("window", "document", "matchMedia", first)({ atelierSettings: known }, document, matchMedia);
+  begin({ theme: "dark", language: "ko", reduced_motion: "on" });
+  expect([root.dataset.theme, root.lang, root.dataset.motion]).toEqual(["dark", "ko", "reduced"]);
+  begin({ theme: "light", language: "en", reduced_motion: "on" });
+  expect([root.dataset.theme, root.lang]).toEqual(["light", "en"]);
+});
+
+test("toasts have a place of their own and lie over nothing", async () => {
+  await render(Foot);
+  const bar = page.getByRole("button", { name: "Export" }).element().getBoundingClientRect();
+  for (const text of ["one", "two", "three"]) toasts.show(text, { action: { label: "Undo", run: () => undefined } });
+  await expect.element(page.getByText("three")).toBeVisible();
+  const after = page.getByRole("button", { name: "Export" }).element().getBoundingClientRect();
+  expect(after.bottom).toBeLessThan(bar.bottom);
+  for (const toast of page.getByRole("group").elements()) {
+    expect(toast.getBoundingClientRect().top).toBeGreaterThanOrEqual(after.bottom);
+  }
+  await page.getByRole("button", { name: "Export" }).click();
 });

@@ -10,6 +10,7 @@ use atelier_studio::tags::{self, TagEdit};
 use atelier_studio::{Error, Library};
 use clap::{ArgGroup, Subcommand};
 use serde_json::json;
+use tokio_util::sync::CancellationToken;
 
 use crate::context::Context;
 use crate::output::{Output, table};
@@ -155,7 +156,7 @@ async fn import(context: &Context, paths: &[PathBuf], style: &str) -> Result<(),
     let library = Arc::new(context.write().await?);
     let style = styles::find(&library, style).await?;
     let mut progress = Progress::new(context.output);
-    let report = artworks::import(&library, &style, paths, |done, of| {
+    let report = artworks::import(&library, &style, paths, &CancellationToken::new(), |done, of| {
         progress.show("importing", done as u64, of as u64, None);
     })
     .await?;

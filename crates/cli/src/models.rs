@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use atelier_studio::contract::Refusal;
 use atelier_studio::models::{self, Model, manifest};
-use atelier_studio::{Error, Library};
+use atelier_studio::{Error, Library, Work};
 use clap::Subcommand;
 use serde_json::json;
 use tokio_util::sync::CancellationToken;
@@ -51,7 +51,16 @@ pub(crate) async fn run(context: &Context, command: Command) -> Result<(), Error
         Command::Import { path, id, copy } => {
             let library = context.write().await?;
             let mut workshop = context.workshop()?;
-            let model = models::import(&library, &context.config, &mut workshop, &path, id.as_deref(), copy).await?;
+            let model = models::import(
+                &library,
+                &context.config,
+                &mut workshop,
+                &path,
+                id.as_deref(),
+                copy,
+                &Work::default(),
+            )
+            .await?;
             context.output.tell(&model, || {
                 format!("imported {}\n{}", model.id, rows(std::slice::from_ref(&model)))
             })

@@ -58,6 +58,9 @@ pub(crate) enum Command {
         /// Id of the base model that it is for
         #[arg(long, value_name = "ID", default_value = STARTER_MODEL)]
         model: String,
+        /// It is your own work: sign what is made with it [default: another artist's, never signed with your name]
+        #[arg(long)]
+        own: bool,
     },
 }
 
@@ -123,10 +126,10 @@ pub(crate) async fn run(context: &Context, command: Command) -> Result<(), Error
                 .output
                 .tell(&value, || format!("wrote “{}” to {}", style.name, out.display()))
         }
-        Command::Import { file, name, model } => {
+        Command::Import { file, name, model, own } => {
             let library = context.write().await?;
             let mut workshop = context.workshop()?;
-            let wanted = exchange::Wanted { file, name, model };
+            let wanted = exchange::Wanted { file, name, model, own };
             let (style, receipt) = exchange::import(&library, &context.config, &mut workshop, &wanted).await?;
             let value = json!({ "style": style, "receipt": receipt });
             context.output.tell(&value, || {

@@ -132,7 +132,12 @@ impl<'a> Training<'a> {
 
     /// All steps that are left; their losses.
     fn run(&mut self, observe: &mut dyn FnMut(TrainEvent) -> Control) -> Result<Vec<f64>> {
-        let (settings, first, began) = (&self.request.settings, self.step, Instant::now());
+        let (settings, first) = (&self.request.settings, self.step);
+        if settings.sample_every > 0 && first == 0 {
+            // What the model paints before it has learnt anything: without it nobody sees what the training changed.
+            self.sample(observe)?;
+        }
+        let began = Instant::now();
         let mut losses = Vec::new();
         while self.step < settings.steps {
             let learning_rate = settings.learning_rate_at(self.step);

@@ -31,6 +31,7 @@ fn settings() -> Settings {
         name: "inkwell".into(),
         strength: 1.0,
         artist: Some("Iris Volt".into()),
+        imported: false,
         license: LicenseType::Personal,
         sha256: "0".repeat(64),
         layers_matched: 264,

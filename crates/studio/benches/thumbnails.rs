@@ -12,6 +12,7 @@ use atelier_studio::{Access, Library, artworks, styles};
 use criterion::{BatchSize, Criterion, criterion_group, criterion_main};
 use image::{DynamicImage, ImageFormat, Rgb, RgbImage};
 use tokio::runtime::Runtime;
+use tokio_util::sync::CancellationToken;
 
 /// Noise over soft colours: as hard to compress as a painting.
 fn painting(width: u32, height: u32) -> DynamicImage {
@@ -40,7 +41,9 @@ async fn library(folder: &Path, width: u32, height: u32, format: ImageFormat) ->
         .unwrap();
     let file = folder.join("painting");
     std::fs::write(&file, bytes).unwrap();
-    let report = artworks::import(&library, &style, &[file], |_, _| {}).await.unwrap();
+    let report = artworks::import(&library, &style, &[file], &CancellationToken::new(), |_, _| {})
+        .await
+        .unwrap();
     let picture = thumbnails::artwork(&library, report.imported[0].artwork, false)
         .await
         .unwrap();

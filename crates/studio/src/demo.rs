@@ -14,6 +14,7 @@ use atelier_contract::{JobId, Refusal, TrainingStatus, parse_tags};
 use image::RgbImage;
 use serde::Serialize;
 use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
 
 use crate::generations::{self, Finished, Order};
 use crate::inspect::inspect;
@@ -187,7 +188,7 @@ async fn import(
         Err(error) => return Err(error),
     };
     let paths = [samples.to_owned()];
-    artworks::import(library, &style, &paths, |done, of| {
+    artworks::import(library, &style, &paths, &CancellationToken::new(), |done, of| {
         on_update(Update::Importing { done, of });
     })
     .await?;

@@ -16,7 +16,7 @@ use crate::generations::Settings;
 use crate::{Error, Library, jobs};
 
 pub use detail::{GenerationDetail, GenerationStyle, show};
-pub use export::{EXPORT_LEN_MAX, export};
+pub use export::{EXPORT_LEN_MAX, Signatures, export, signatures};
 pub use sweep::{REMOVED_KEPT, sweep};
 
 /// Most cards of one question: more than a screen shows.

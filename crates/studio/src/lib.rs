@@ -24,6 +24,7 @@ pub mod tags;
 pub mod thumbnails;
 pub mod training;
 pub mod worker;
+mod works;
 
 pub use atelier_contract as contract;
 pub use atelier_worker_protocol as protocol;
@@ -32,3 +33,4 @@ pub use desk::{Event, LibraryPart};
 pub use error::Error;
 pub use library::{Access, Library};
 pub use studio::Studio;
+pub use works::Work;

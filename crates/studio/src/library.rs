@@ -15,6 +15,7 @@ mod lock;
 mod sweep;
 
 use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use atelier_contract::Refusal;
@@ -52,8 +53,8 @@ pub enum Access {
 pub struct Library {
     folder: PathBuf,
     pool: SqlitePool,
-    /// Let go when the library is dropped. `None` for readers.
-    lock: Option<Lock>,
+    /// Let go when the library is closed or dropped. `None` for readers.
+    lock: Mutex<Option<Lock>>,
 }
 
 impl Library {
@@ -72,6 +73,7 @@ impl Library {
         }
         std::fs::create_dir_all(folder).map_err(Error::file(folder))?;
         let lock = Lock::acquire(folder, lock_wait).await?;
+        let was_killed = lock.was_killed();
         let pool = connect(folder, true).await?;
         MIGRATIONS.run(&pool).await.map_err(|error| Error::Migration {
             library: folder.to_owned(),
@@ -80,9 +82,9 @@ impl Library {
         let library = Self {
             folder: folder.to_owned(),
             pool,
-            lock: Some(lock),
+            lock: Mutex::new(Some(lock)),
         };
-        if library.was_killed() {
+        if was_killed {
             sweep::orphans(&library).await?;
         }
         crate::jobs::recover(&library).await?;
@@ -104,8 +106,15 @@ impl Library {
         Ok(current.then(|| Self {
             folder: folder.to_owned(),
             pool,
-            lock: None,
+            lock: Mutex::new(None),
         }))
+    }
+
+    /// Ends all use of the library in order: statements under way are done, later ones fail, and the next program that opens it finds
+    /// nothing to tidy. A program need not come to the point where the library is dropped.
+    pub async fn close(&self) {
+        self.pool.close().await;
+        self.lock.lock().unwrap_or_else(PoisonError::into_inner).take();
     }
 
     /// The library's folder.
@@ -137,11 +146,6 @@ impl Library {
     /// A transaction that may write at once, so that it never has to be repeated because another one was faster.
     pub(crate) async fn begin(&self) -> Result<Transaction<'static, Sqlite>, Error> {
         Ok(self.pool.begin_with("BEGIN IMMEDIATE").await?)
-    }
-
-    /// Whether the program that wrote before this one was killed, so that rows and files may want tidying.
-    pub(crate) fn was_killed(&self) -> bool {
-        self.lock.as_ref().is_some_and(Lock::was_killed)
     }
 }
 

@@ -10,6 +10,7 @@ mod files;
 mod fit;
 pub mod manifest;
 mod overview;
+mod recognition;
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -20,13 +21,14 @@ use atelier_worker_protocol::{ModelFacts, Outcome, Task};
 use serde::Serialize;
 
 use crate::worker::{WorkError, Workshop};
-use crate::{Config, Error, Library, styles};
-use files::{copy_whole, hashes};
+use crate::{Config, Error, Library, Work, styles};
+use files::{copy_whole, hashes, hashes_of};
 
 pub use downloads::{Download, Downloads};
-pub use fetch::{OnFileBytes, fetch};
+pub use fetch::{OnFileBytes, discard, fetch};
 pub use fit::Fit;
 pub use overview::{AvailableModel, InstalledModel, Models, overview};
+pub use recognition::{Weights, WeightsKind, recognise};
 
 /// Models of the library's own, in its folder.
 const SHELF: &str = "models";
@@ -149,7 +151,7 @@ pub async fn resolve(library: &Library, config: &Config, workshop: &mut Workshop
         return Ok(model.clone());
     }
     match as_path {
-        Some(path) => examine(&path, name, workshop).await,
+        Some(path) => examine(&path, name, workshop, &Work::default()).await,
         None => Err(Refusal::ModelUnknown {
             model: name.to_owned(),
             known: models.into_iter().map(|model| model.id).collect(),
@@ -158,10 +160,10 @@ pub async fn resolve(library: &Library, config: &Config, workshop: &mut Workshop
     }
 }
 
-/// Takes the model at `path` into the library, by reference or as a copy. The worker loads it first.
+/// Takes the model at `path` into the library, by reference or as a copy. The worker loads it first; `work` hears of bytes.
 ///
 /// # Errors
-/// [`Refusal::FileMissing`], [`Refusal::FileUnsafe`], [`Refusal::ModelUnsupported`], [`Refusal::FileInvalid`], [`Refusal::ModelNameTaken`].
+/// [`Refusal::Cancelled`], [`Refusal::FileMissing`], [`Refusal::FileUnsafe`], [`Refusal::ModelUnsupported`], [`Refusal::FileInvalid`], [`Refusal::ModelNameTaken`].
 pub async fn import(
     library: &Library,
     config: &Config,
@@ -169,6 +171,7 @@ pub async fn import(
     path: &Path,
     id: Option<&str>,
     copy: bool,
+    work: &Work,
 ) -> Result<Model, Error> {
     let missing = |_| Refusal::FileMissing {
         file: path.display().to_string(),
@@ -176,7 +179,7 @@ pub async fn import(
     let path = fs::canonicalize(path).map_err(missing)?;
     let id = id.map_or_else(|| id_of(&path), str::to_owned);
     check_free(library, config, &id).await?;
-    let mut model = examine(&path, &id, workshop).await?;
+    let mut model = examine(&path, &id, workshop, work).await?;
     let mut url = path.to_str().ok_or_else(|| Refusal::FileInvalid {
         file: path.display().to_string(),
         reason: "its path is not Unicode".into(),
@@ -262,10 +265,11 @@ pub async fn remove(library: &Library, config: &Config, id: &str) -> Result<(), 
 }
 
 /// What the worker and the files say of the model at `path`.
-async fn examine(path: &Path, id: &str, workshop: &mut Workshop) -> Result<Model, Error> {
-    let facts = check(path, workshop).await?;
-    let root = path.to_owned();
-    let (sha256, bytes) = tokio::task::spawn_blocking(move || hashes(&root)).await??;
+async fn examine(path: &Path, id: &str, workshop: &mut Workshop, work: &Work) -> Result<Model, Error> {
+    let checked = work.cancel().run_until_cancelled(check(path, workshop)).await;
+    let facts = checked.ok_or(Refusal::Cancelled {})??;
+    let (root, watched) = (path.to_owned(), work.clone());
+    let (sha256, bytes) = tokio::task::spawn_blocking(move || hashes_of(&root, &watched)).await??;
     Ok(Model {
         id: id.to_owned(),
         path: path.to_owned(),

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use atelier_contract::{Refusal, StyleId};
 use serde::{Deserialize, Serialize};
+use tokio_util::sync::CancellationToken;
 
 use crate::styles::{self, STARTER_MODEL, Style};
 use crate::{Config, Error, Library, artworks};
@@ -75,7 +76,7 @@ pub async fn open(library: &Arc<Library>, config: &Config, id: &str) -> Result<S
     let folder = folder(config, id);
     let pictures = pictures(&folder);
     if is_part(&pictures, &file_names(library, style.id).await?) {
-        artworks::import(library, &style, &[folder], |_done, _of| {}).await?;
+        artworks::import(library, &style, &[folder], &CancellationToken::new(), |_done, _of| {}).await?;
     }
     styles::show(library, style.id).await
 }

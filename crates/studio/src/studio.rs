@@ -18,6 +18,7 @@ use crate::models::{self, Downloads, InstalledModel, Models};
 use crate::styles::{self, Style, exchange};
 use crate::training::{self, TrainRequest, TrainingPlan};
 use crate::worker::Workshop;
+use crate::works::{Work, Works};
 use crate::{Access, Config, Error, Event, Library, LibraryPart};
 
 /// Events that wait for a listener that is slow; then it misses the oldest.
@@ -35,6 +36,7 @@ struct Inner {
     teller: Teller,
     desk: Desk,
     downloads: Downloads,
+    works: Works,
     /// One question at a time, each with a worker that ends with it.
     questions: Mutex<()>,
 }
@@ -56,6 +58,7 @@ impl Studio {
             teller,
             desk,
             downloads: Downloads::default(),
+            works: Works::default(),
             questions: Mutex::new(()),
         };
         Ok(Self { inner: Arc::new(inner) })
@@ -84,10 +87,30 @@ impl Studio {
         self.inner.teller.tell(Event::LibraryChanged { what, style });
     }
 
-    /// Stops the job that runs so that the next start goes on with it, and ends the worker. Downloads keep what has arrived.
-    pub async fn close(&self) {
+    /// Stops the job that runs so that the next start goes on with it, and ends the worker. Downloads keep what has arrived, imports what
+    /// they took in.
+    pub async fn stop(&self) {
         self.inner.downloads.cancel_all();
+        self.inner.works.close().await;
         self.inner.desk.close().await;
+    }
+
+    /// Stops as [`Self::stop`] does and lets go of the library, whoever still has a handle: nothing can be asked of it any more.
+    pub async fn close(&self) {
+        self.stop().await;
+        self.inner.library.close().await;
+    }
+
+    /// Long work that the caller is about to ask for: [`Event::WorkProgressed`] tells of it under this number.
+    #[must_use]
+    pub fn begin_work(&self, number: u32) -> Work {
+        let on_progress = Arc::new(self.inner.teller.of_work(number));
+        self.inner.works.begin(number, on_progress)
+    }
+
+    /// Ends work that goes on, soon. What it has done stays.
+    pub fn cancel_work(&self, number: u32) {
+        self.inner.works.cancel(number);
     }
 
     /// All that waits, runs or is paused, in the order it will be done, and what has ended since the studio opened.
@@ -236,10 +259,10 @@ impl Studio {
     ///
     /// # Errors
     /// Those of [`models::import`].
-    pub async fn import_model(&self, path: &Path, id: Option<&str>) -> Result<InstalledModel, Error> {
+    pub async fn import_model(&self, path: &Path, id: Option<&str>, work: &Work) -> Result<InstalledModel, Error> {
         let _turn = self.inner.questions.lock().await;
         let workshop = &mut self.workshop();
-        let model = models::import(self.library(), self.config(), workshop, path, id, false).await?;
+        let model = models::import(self.library(), self.config(), workshop, path, id, false, work).await?;
         self.changed(LibraryPart::Models, None);
         let all = self.models().await?.installed;
         let unknown = || atelier_contract::Refusal::ModelUnknown {
@@ -279,6 +302,17 @@ impl Studio {
     /// Stops a download. What has arrived stays.
     pub fn cancel_download(&self, id: &str) {
         self.inner.downloads.cancel(id);
+    }
+
+    /// Removes what an unfinished download has left.
+    ///
+    /// # Errors
+    /// Those of [`Downloads::begin`] while it goes on, and of [`models::discard`].
+    pub fn discard_download(&self, id: &str) -> Result<(), Error> {
+        let _none_runs_meanwhile = self.inner.downloads.begin(id)?;
+        models::discard(self.library(), self.config(), id)?;
+        self.changed(LibraryPart::Models, None);
+        Ok(())
     }
 
     /// A worker for one question.

@@ -42,6 +42,8 @@ pub struct Style {
     pub training_failure: Option<Refusal>,
     /// The LoRA, relative to the library's folder.
     pub model_path: Option<String>,
+    /// Whether that LoRA is another artist's.
+    pub imported: bool,
     /// Pictures made with it.
     pub usage_count: i64,
     /// Artworks that training would use.
@@ -198,17 +200,25 @@ async fn release_name(tx: &mut Transaction<'static, Sqlite>, name: &str) -> Resu
     }
 }
 
-/// Makes a style of a LoRA file that is already in the library's folder under `model_path`.
+/// Makes a style of a LoRA file that is already in the library's folder under `model_path`; `own` when this library's artist made it.
 ///
 /// # Errors
 /// As [`create`].
-pub async fn create_trained(library: &Library, name: &str, base_model: &str, model_path: &str) -> Result<Style, Error> {
+pub async fn create_trained(
+    library: &Library,
+    name: &str,
+    base_model: &str,
+    model_path: &str,
+    own: bool,
+) -> Result<Style, Error> {
     let style = create(library, name, base_model).await?;
     let id = style.id.get();
+    let imported_path = (!own).then_some(model_path);
     sqlx::query!(
-        "UPDATE styles SET model_path = $2, training_status = 'completed' WHERE id = $1",
+        "UPDATE styles SET model_path = $2, imported_path = $3, training_status = 'completed' WHERE id = $1",
         id,
-        model_path
+        model_path,
+        imported_path,
     )
     .execute(library.pool())
     .await?;
@@ -265,7 +275,7 @@ async fn select(library: &Library, id: Option<StyleId>, name: Option<&str>) -> R
     let id = id.map(StyleId::get);
     let rows = sqlx::query!(
         r#"SELECT id, name, base_model, training_status, training_progress, training_metric, training_failure, model_path,
-                  usage_count, created_at, updated_at,
+                  usage_count, created_at, updated_at, coalesce(imported_path = model_path, FALSE) AS "imported!: bool",
                   (SELECT count(*) FROM artworks
                     WHERE style_id = styles.id AND is_valid AND removed_at IS NULL) AS "valid_artworks!: u32",
                   (SELECT count(*) FROM artworks
@@ -290,6 +300,7 @@ async fn select(library: &Library, id: Option<StyleId>, name: Option<&str>) -> R
                 training_metric: parse(row.training_metric.as_deref())?,
                 training_failure: parse(row.training_failure.as_deref())?,
                 model_path: row.model_path,
+                imported: row.imported,
                 usage_count: row.usage_count,
                 valid_artworks: row.valid_artworks,
                 invalid_artworks: row.invalid_artworks,

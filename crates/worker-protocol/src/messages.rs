@@ -291,7 +291,7 @@ pub struct TrainSettings {
     pub recompute: Option<bool>,
     /// Steps between two checkpoints; 0 for none but that of a pause.
     pub checkpoint_every: u32,
-    /// Steps between two rounds of samples; 0 for none.
+    /// Steps between two rounds of samples, the first before the first step; 0 for none.
     pub sample_every: u32,
     /// Prompts of the samples (tags without the trigger, which is added), each with its seed.
     pub samples: Vec<(String, u64)>,

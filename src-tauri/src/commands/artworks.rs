@@ -8,10 +8,8 @@ use atelier_studio::styles;
 use atelier_studio::tags::{self, TagEdit};
 use serde::Deserialize;
 use specta::Type;
-use tauri::AppHandle;
 
 use super::Door;
-use crate::events::{self, ImportProgressed};
 
 /// The tags that an artwork shall have, in order.
 #[derive(Debug, Deserialize, Type)]
@@ -20,19 +18,20 @@ pub(crate) struct ArtworkTags {
     tags: Vec<Tag>,
 }
 
-/// Takes in files and folders; `importProgressed` tells how far it is.
+/// Takes in files and folders; `workProgressed` tells how far the work of this number is.
 #[tauri::command]
 #[specta::specta]
 pub(crate) async fn artwork_import(
-    app: AppHandle,
     house: Door<'_>,
+    work: u32,
     style: StyleId,
     paths: Vec<PathBuf>,
 ) -> Result<ImportReport, Refusal> {
-    let library = house.studio().await?.library();
+    let studio = house.studio().await?;
+    let (library, work) = (studio.library(), studio.begin_work(work));
     let into = styles::show(library, style).await?;
-    let tell = |done, total| events::tell(&app, &ImportProgressed { style, done, total });
-    Ok(artworks::import(library, &into, &paths, tell).await?)
+    let tell = |done, total| work.tell(done as u64, total as u64);
+    Ok(artworks::import(library, &into, &paths, work.cancel(), tell).await?)
 }
 
 /// All artworks of a style, in the order they came.

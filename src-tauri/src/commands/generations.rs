@@ -2,8 +2,9 @@
 
 use std::path::PathBuf;
 
+use atelier_studio::Work;
 use atelier_studio::contract::{GenerationId, JobId, Refusal, StyleId};
-use atelier_studio::gallery::{self, GenerationDetail};
+use atelier_studio::gallery::{self, GenerationDetail, Signatures};
 use atelier_studio::generations::{Choices, GenerationRequest, StyleReceipt, StyleUse};
 use tauri::{AppHandle, State};
 
@@ -67,16 +68,27 @@ pub(crate) async fn generation_restore(house: Door<'_>, ids: Vec<GenerationId>) 
     Ok(gallery::restore(house.studio().await?.library(), &ids).await?)
 }
 
-/// Writes pictures into a folder, under names that say what they are; answers with their paths.
+/// How many of these pictures are signed already, and how many were made with other artists' styles.
+#[tauri::command]
+#[specta::specta]
+pub(crate) async fn generation_signatures(house: Door<'_>, ids: Vec<GenerationId>) -> Result<Signatures, Refusal> {
+    Ok(gallery::signatures(house.studio().await?.library(), &ids).await?)
+}
+
+/// Writes pictures into a folder, under names that say what they are; answers with their paths. `workProgressed` tells how far the work
+/// of this number is; ended early, it answers with those that were written.
 #[tauri::command]
 #[specta::specta]
 pub(crate) async fn generation_export(
     house: Door<'_>,
+    work: u32,
     ids: Vec<GenerationId>,
     folder: PathBuf,
     signed: bool,
 ) -> Result<Vec<PathBuf>, Refusal> {
-    Ok(gallery::export(house.studio().await?.library(), &ids, &folder, signed).await?)
+    let studio = house.studio().await?;
+    let work = studio.begin_work(work);
+    Ok(gallery::export(studio.library(), &ids, &folder, signed, &work).await?)
 }
 
 /// Copies a picture to the clipboard.
@@ -91,11 +103,13 @@ pub(crate) async fn generation_copy(
     clipboard.copy(picture.path).await
 }
 
-/// Starts to drag a picture's file out of the window; the pointer is down on it.
+/// Starts to drag pictures as files out of the window; the pointer is down on one of them.
 #[tauri::command]
 #[specta::specta]
-pub(crate) async fn generation_drag(app: AppHandle, house: Door<'_>, id: GenerationId) -> Result<(), Refusal> {
+pub(crate) async fn generation_drag(app: AppHandle, house: Door<'_>, ids: Vec<GenerationId>) -> Result<(), Refusal> {
+    handover::check_len(&ids)?;
     let studio = house.studio().await?;
-    let files = gallery::export(studio.library(), &[id], &handover::folder(house.config())?, false).await?;
+    let folder = handover::folder(house.config())?;
+    let files = gallery::export(studio.library(), &ids, &folder, false, &Work::default()).await?;
     handover::drag(&app, files)
 }

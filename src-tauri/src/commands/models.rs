@@ -3,9 +3,9 @@
 use std::path::PathBuf;
 
 use atelier_studio::contract::Refusal;
-use atelier_studio::models::{self, InstalledModel, Models};
+use atelier_studio::models::{self, InstalledModel, Models, Weights};
 
-use super::Door;
+use super::{Door, blocking};
 
 /// Models that are installed and models that can be.
 #[tauri::command]
@@ -29,15 +29,33 @@ pub(crate) async fn model_download_cancel(house: Door<'_>, id: String) -> Result
     Ok(())
 }
 
-/// Takes in a model's folder or checkpoint file.
+/// Removes what a stopped download has left.
+#[tauri::command]
+#[specta::specta]
+pub(crate) async fn model_download_discard(house: Door<'_>, id: String) -> Result<(), Refusal> {
+    let studio = house.studio().await?.clone();
+    blocking(move || studio.discard_download(&id)).await
+}
+
+/// Whether a path is a base model or a style, and for which kind of model.
+#[tauri::command]
+#[specta::specta]
+pub(crate) async fn model_recognise(path: PathBuf) -> Result<Weights, Refusal> {
+    blocking(move || models::recognise(&path)).await
+}
+
+/// Takes in a model's folder or checkpoint file; `workProgressed` tells in bytes how far the work of this number is.
 #[tauri::command]
 #[specta::specta]
 pub(crate) async fn model_import(
     house: Door<'_>,
+    work: u32,
     path: PathBuf,
     id: Option<String>,
 ) -> Result<InstalledModel, Refusal> {
-    Ok(house.studio().await?.import_model(&path, id.as_deref()).await?)
+    let studio = house.studio().await?;
+    let work = studio.begin_work(work);
+    Ok(studio.import_model(&path, id.as_deref(), &work).await?)
 }
 
 /// Reads a model's files again; answers with those that are not what they were.

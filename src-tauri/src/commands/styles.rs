@@ -45,7 +45,7 @@ pub(crate) async fn style_show(house: Door<'_>, id: StyleId) -> Result<Style, Re
     Ok(styles::show(house.studio().await?.library(), id).await?)
 }
 
-/// Takes in a LoRA file as a style, once it fits the model.
+/// Takes in a LoRA file as a style, once it fits the model; `own` when the artist of this library made it.
 #[tauri::command]
 #[specta::specta]
 pub(crate) async fn style_import(
@@ -53,8 +53,9 @@ pub(crate) async fn style_import(
     file: PathBuf,
     name: Option<String>,
     model: String,
+    own: bool,
 ) -> Result<Style, Refusal> {
-    let wanted = Wanted { file, name, model };
+    let wanted = Wanted { file, name, model, own };
     Ok(house.studio().await?.import_style(&wanted).await?)
 }
 

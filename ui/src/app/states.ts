@@ -7,13 +7,15 @@ import { provideSettingsState, SettingsScreenState } from "../screens/settings/s
 import { provideTrainState, TrainState } from "../screens/train/train.svelte";
 import { provideWelcomeState, WelcomeState } from "../screens/welcome/welcome.svelte";
 
-/** Hands every screen its state, through the context of the component that calls this. */
-export function provideStates(): void {
+/** Hands every screen its state, through the context of the component that calls this; gives what the window itself asks of them. */
+export function provideStates(): { artworks: ArtworksState } {
+  const artworks = new ArtworksState();
   provideWelcomeState(new WelcomeState());
-  provideArtworksState(new ArtworksState());
+  provideArtworksState(artworks);
   provideGalleryState(new GalleryState());
   provideGenerateState(new GenerateState());
   provideModelsState(new ModelsState());
   provideSettingsState(new SettingsScreenState());
   provideTrainState(new TrainState());
+  return { artworks };
 }

@@ -41,8 +41,8 @@ export const commands = {
 	styleRestore: (id: StyleId) => typedError<Style, Refusal>(__TAURI_INVOKE("style_restore", { id })),
 	/**  One style. */
 	styleShow: (id: StyleId) => typedError<Style, Refusal>(__TAURI_INVOKE("style_show", { id })),
-	/**  Takes in a LoRA file as a style, once it fits the model. */
-	styleImport: (file: string, name: string | null, model: string) => typedError<Style, Refusal>(__TAURI_INVOKE("style_import", { file, name, model })),
+	/**  Takes in a LoRA file as a style, once it fits the model; `own` when the artist of this library made it. */
+	styleImport: (file: string, name: string | null, model: string, own: boolean) => typedError<Style, Refusal>(__TAURI_INVOKE("style_import", { file, name, model, own })),
 	/**  Writes a style's LoRA to `path`, with the key names of the program that will read it. */
 	styleExport: (id: StyleId, naming: Naming, path: string) => typedError<string, Refusal>(__TAURI_INVOKE("style_export", { id, naming, path })),
 	/**  What a training would see of a style's artworks. */
@@ -53,8 +53,8 @@ export const commands = {
 	styleTrain: (request: TrainRequest) => typedError<JobId, Refusal>(__TAURI_INVOKE("style_train", { request })),
 	/**  The last training of a style, with its losses and samples. */
 	trainingShow: (style: StyleId) => typedError<Training | null, Refusal>(__TAURI_INVOKE("training_show", { style })),
-	/**  Takes in files and folders; `importProgressed` tells how far it is. */
-	artworkImport: (style: StyleId, paths: string[]) => typedError<ImportReport, Refusal>(__TAURI_INVOKE("artwork_import", { style, paths })),
+	/**  Takes in files and folders; `workProgressed` tells how far the work of this number is. */
+	artworkImport: (work: number, style: StyleId, paths: string[]) => typedError<ImportReport, Refusal>(__TAURI_INVOKE("artwork_import", { work, style, paths })),
 	/**  All artworks of a style, in the order they came. */
 	artworkList: (style: StyleId) => typedError<Artwork[], Refusal>(__TAURI_INVOKE("artwork_list", { style })),
 	/**  Sets what part of an artwork training sees, and how it is turned. */
@@ -85,12 +85,17 @@ export const commands = {
 	generationRemove: (ids: GenerationId[]) => typedError<null, Refusal>(__TAURI_INVOKE("generation_remove", { ids })),
 	/**  Brings removed pictures back. */
 	generationRestore: (ids: GenerationId[]) => typedError<null, Refusal>(__TAURI_INVOKE("generation_restore", { ids })),
-	/**  Writes pictures into a folder, under names that say what they are; answers with their paths. */
-	generationExport: (ids: GenerationId[], folder: string, signed: boolean) => typedError<string[], Refusal>(__TAURI_INVOKE("generation_export", { ids, folder, signed })),
+	/**  How many of these pictures are signed already, and how many were made with other artists' styles. */
+	generationSignatures: (ids: GenerationId[]) => typedError<Signatures, Refusal>(__TAURI_INVOKE("generation_signatures", { ids })),
+	/**
+	 *  Writes pictures into a folder, under names that say what they are; answers with their paths. `workProgressed` tells how far the work
+	 *  of this number is; ended early, it answers with those that were written.
+	 */
+	generationExport: (work: number, ids: GenerationId[], folder: string, signed: boolean) => typedError<string[], Refusal>(__TAURI_INVOKE("generation_export", { work, ids, folder, signed })),
 	/**  Copies a picture to the clipboard. */
 	generationCopy: (id: GenerationId) => typedError<null, Refusal>(__TAURI_INVOKE("generation_copy", { id })),
-	/**  Starts to drag a picture's file out of the window; the pointer is down on it. */
-	generationDrag: (id: GenerationId) => typedError<null, Refusal>(__TAURI_INVOKE("generation_drag", { id })),
+	/**  Starts to drag pictures as files out of the window; the pointer is down on one of them. */
+	generationDrag: (ids: GenerationId[]) => typedError<null, Refusal>(__TAURI_INVOKE("generation_drag", { ids })),
 	/**  All that waits, runs or is paused, in the order it will be done, and what has ended since the start. */
 	jobList: () => typedError<Job[], Refusal>(__TAURI_INVOKE("job_list")),
 	/**  Ends a job for good. */
@@ -113,12 +118,18 @@ export const commands = {
 	modelDownload: (id: string) => typedError<null, Refusal>(__TAURI_INVOKE("model_download", { id })),
 	/**  Stops a download. What has arrived stays. */
 	modelDownloadCancel: (id: string) => typedError<null, Refusal>(__TAURI_INVOKE("model_download_cancel", { id })),
-	/**  Takes in a model's folder or checkpoint file. */
-	modelImport: (path: string, id: string | null) => typedError<InstalledModel, Refusal>(__TAURI_INVOKE("model_import", { path, id })),
+	/**  Removes what a stopped download has left. */
+	modelDownloadDiscard: (id: string) => typedError<null, Refusal>(__TAURI_INVOKE("model_download_discard", { id })),
+	/**  Whether a path is a base model or a style, and for which kind of model. */
+	modelRecognise: (path: string) => typedError<Weights, Refusal>(__TAURI_INVOKE("model_recognise", { path })),
+	/**  Takes in a model's folder or checkpoint file; `workProgressed` tells in bytes how far the work of this number is. */
+	modelImport: (work: number, path: string, id: string | null) => typedError<InstalledModel, Refusal>(__TAURI_INVOKE("model_import", { work, path, id })),
 	/**  Reads a model's files again; answers with those that are not what they were. */
 	modelVerify: (id: string) => typedError<string[], Refusal>(__TAURI_INVOKE("model_verify", { id })),
 	/**  Removes a model that nothing uses. */
 	modelRemove: (id: string) => typedError<null, Refusal>(__TAURI_INVOKE("model_remove", { id })),
+	/**  Ends the import or export that was asked for under this number. What it has done stays. */
+	workCancel: (work: number) => typedError<null, Refusal>(__TAURI_INVOKE("work_cancel", { work })),
 };
 
 /** Events */
@@ -126,12 +137,12 @@ export const events = {
 	downloadEnded: makeEvent<DownloadEnded, DownloadEnded>("download-ended"),
 	downloadProgressed: makeEvent<DownloadProgressed, DownloadProgressed>("download-progressed"),
 	generationFinished: makeEvent<GenerationFinished, GenerationFinished>("generation-finished"),
-	importProgressed: makeEvent<ImportProgressed, ImportProgressed>("import-progressed"),
 	jobChanged: makeEvent<JobChanged, JobChanged>("job-changed"),
 	jobPreviewed: makeEvent<JobPreviewed, JobPreviewed>("job-previewed"),
 	jobProgressed: makeEvent<JobProgressed, JobProgressed>("job-progressed"),
 	jobRetried: makeEvent<JobRetried, JobRetried>("job-retried"),
 	libraryChanged: makeEvent<LibraryChanged, LibraryChanged>("library-changed"),
+	workProgressed: makeEvent<WorkProgressed, WorkProgressed>("work-progressed"),
 };
 
 /* Types */
@@ -519,15 +530,6 @@ export type Hello = {
 	device: DeviceFacts,
 };
 
-/**  How far an import is. */
-export type ImportProgressed = {
-	style: StyleId,
-	/**  Files that were looked at. */
-	done: number,
-	/**  Files in all. */
-	total: number,
-};
-
 /**  What an import did. Nothing that was named is missing from it. */
 export type ImportReport = {
 	/**  New artworks, in the order of their paths. */
@@ -540,6 +542,8 @@ export type ImportReport = {
 	tags_refused: TagRefused[],
 	/**  Files in folders that are neither pictures nor captions. */
 	passed_over: string[],
+	/**  Files that were not looked at because the import was ended. */
+	not_reached: number,
 	/**  Whether pictures were checked for nudity: only when a classifier is installed. */
 	nsfw_checked: boolean,
 };
@@ -1248,6 +1252,14 @@ export type SignatureFacts = {
 	opacity: number,
 };
 
+/**  What an export should know of pictures before it signs any. */
+export type Signatures = {
+	/**  Those that a signature stands in already. */
+	signed: number,
+	/**  Those that were made with other artists' styles alone. */
+	imported: number,
+};
+
 /**  What the page starts from. */
 export type StudioFacts = {
 	version: string,
@@ -1272,6 +1284,8 @@ export type Style = {
 	training_failure: Refusal | null,
 	/**  The LoRA, relative to the library's folder. */
 	model_path: string | null,
+	/**  Whether that LoRA is another artist's. */
+	imported: boolean,
 	/**  Pictures made with it. */
 	usage_count: number,
 	/**  Artworks that training would use. */
@@ -1448,6 +1462,29 @@ export type TrainingStatus =
 "completed" | 
 /**  The last training ended badly. */
 "failed";
+
+/**  What weights are. */
+export type Weights = {
+	/**  What they can be taken in as. */
+	kind: WeightsKind,
+	/**  The kind of model that a style was made for, where its layers tell: `sd15`, `sdxl`, `sd15-small`. */
+	architecture: string | null,
+};
+
+/**  What weights can be taken in as. */
+export type WeightsKind = 
+/**  A base model: a diffusers folder or a single-file checkpoint. */
+"model" | 
+/**  A style: a LoRA. */
+"style";
+
+/**  How far an import or export is: in artworks, pictures or bytes. */
+export type WorkProgressed = {
+	/**  The number that it was asked for under. */
+	work: number,
+	done: number,
+	total: number,
+};
 
 /* Tauri Specta runtime */
 async function typedError<T, E>(result: Promise<T>): Promise<{ status: "ok"; data: T } | { status: "error"; error: E }> {

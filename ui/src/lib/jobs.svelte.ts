@@ -2,8 +2,8 @@
 import { announce } from "$lib/announce.svelte";
 import { commands, events, type Job, type JobProgressed, type Refusal } from "$lib/bindings";
 import { t } from "$lib/i18n.svelte";
+import { notify } from "$lib/notify";
 import { sentence } from "$lib/refusals";
-import { settings } from "$lib/settings.svelte";
 import { toasts } from "$lib/toasts.svelte";
 
 class Jobs {
@@ -17,6 +17,11 @@ class Jobs {
   /** Those that wait, in their order. */
   get queued(): Job[] {
     return this.list.filter((job) => job.status === "queued");
+  }
+
+  /** Trainings that rest until somebody goes on with them. */
+  get paused(): Job[] {
+    return this.list.filter((job) => job.status === "paused");
   }
 
   find(id: number | null): Job | null {
@@ -38,7 +43,19 @@ class Jobs {
   }
 
   async cancel(id: number): Promise<void> {
-    const answer = await commands.jobCancel(id);
+    await this.#ask(commands.jobCancel, id);
+  }
+
+  async pause(id: number): Promise<void> {
+    await this.#ask(commands.jobPause, id);
+  }
+
+  async resume(id: number): Promise<void> {
+    await this.#ask(commands.jobResume, id);
+  }
+
+  async #ask(command: typeof commands.jobCancel, id: number): Promise<void> {
+    const answer = await command(id);
     if (answer.status === "error") toasts.refuse(answer.error);
   }
 
@@ -53,11 +70,11 @@ class Jobs {
     }
   }
 
-  /** Long work that ends while the window is not looked at is told by the system. */
-  async #notify({ kind, status, title, failure }: Job): Promise<void> {
-    if (kind !== "train" || !settings.current.notifications || (status !== "completed" && status !== "failed")) return;
-    const body = failure ? sentence(failure) : t("lib.jobs.trained");
-    await commands.notificationShow(title, body);
+  /** Long work that ends while the window is not looked at is told by the system. What somebody ended himself is no news. */
+  async #notify({ kind, status, title, failure, finished }: Job): Promise<void> {
+    if (status !== "completed" && status !== "failed") return;
+    const done = kind === "train" ? t("lib.jobs.trained") : t("lib.jobs.made", { count: finished });
+    await notify(title, failure ? sentence(failure) : done);
   }
 
   #progressed({ job: id, phase, step, steps, seconds_left }: JobProgressed): void {

@@ -20,10 +20,24 @@ export function keyNames(keys: string): string[] {
   return keys.split("+").map((key) => caps[key] ?? key.toUpperCase());
 }
 
+/** The last letter of Unicode's Latin blocks that a keyboard writes. */
+const LATIN_LAST = "\u024f";
+
+/**
+ * The key that was pressed, in lower case. Where a layout writes no Latin letters (Hangul, Cyrillic), the letter that stands at its place
+ * on a Latin one: shortcuts are places there.
+ */
+export function keyOf(event: KeyboardEvent): string {
+  if (event.key === " ") return "space";
+  const place = /^(?:Key|Digit)([A-Z0-9])$/.exec(event.code)?.[1];
+  const foreign = event.key === "Process" || event.key === "Unidentified" || (event.key.length === 1 && event.key > LATIN_LAST);
+  return (foreign && place ? place : event.key).toLowerCase();
+}
+
 /** What was pressed, written the same way: `mod`, `alt`, `shift`, then the key. */
 export function keysOf(event: KeyboardEvent): string {
   const mod = IS_MAC ? event.metaKey : event.ctrlKey;
-  const key = event.key === " " ? "space" : event.key.toLowerCase();
+  const key = keyOf(event);
   return [mod && "mod", event.altKey && "alt", event.shiftKey && "shift", key].filter(Boolean).join("+");
 }
 

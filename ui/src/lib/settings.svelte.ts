@@ -4,17 +4,21 @@ import { speak } from "$lib/i18n.svelte";
 
 const DARK = matchMedia("(prefers-color-scheme: dark)");
 
+/** What holds where the shell has not said anything yet. */
+const DEFAULTS: Settings = {
+  theme: "system",
+  language: "system",
+  notifications: true,
+  reduced_motion: "system",
+  export_folder: null,
+  last_style: null,
+};
+
 class SettingsState {
-  current = $state.raw<Settings>({
-    theme: "system",
-    language: "system",
-    notifications: true,
-    reduced_motion: "system",
-    export_folder: null,
-    last_style: null,
-  });
+  current = $state.raw<Settings>(window.atelierSettings ?? DEFAULTS);
 
   constructor() {
+    if (window.atelierSettings) this.#obey();
     DARK.addEventListener("change", () => this.#obey());
   }
 

@@ -81,7 +81,7 @@ pub struct TrainSettings {
     /// Steps between two checkpoints; 0 for none but that of a pause.
     #[serde(skip)]
     pub checkpoint_every: u32,
-    /// Steps between two rounds of samples; 0 for none.
+    /// Steps between two rounds of samples, the first before the first step; 0 for none.
     #[serde(skip)]
     pub sample_every: u32,
     /// Prompts of the samples (the trigger is put before them), each with its seed.

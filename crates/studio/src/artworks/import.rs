@@ -10,6 +10,7 @@ use std::thread::available_parallelism;
 use atelier_contract::{ArtworkId, Refusal, Tag, split_tags};
 use futures_util::{StreamExt, TryStreamExt, stream};
 use serde::Serialize;
+use tokio_util::sync::CancellationToken;
 
 use super::file::{self, ARTWORK_BYTES_MAX, Prepared};
 use super::source::{self, PictureSource};
@@ -31,6 +32,8 @@ pub struct ImportReport {
     pub tags_refused: Vec<TagRefused>,
     /// Files in folders that are neither pictures nor captions.
     pub passed_over: Vec<PathBuf>,
+    /// Files that were not looked at because the import was ended.
+    pub not_reached: usize,
     /// Whether pictures were checked for nudity: only when a classifier is installed.
     pub nsfw_checked: bool,
 }
@@ -87,7 +90,8 @@ struct Caption {
     refused: Vec<Refusal>,
 }
 
-/// Imports files and folders into `style`; `progress` hears how many of how many files are done.
+/// Imports files and folders into `style`; `progress` hears how many of how many files are done. `cancel` ends it: what was begun is
+/// taken in, the rest is not looked at.
 ///
 /// All processors decode; at most one picture a processor is held in memory at its full size.
 ///
@@ -97,10 +101,11 @@ pub async fn import(
     library: &std::sync::Arc<Library>,
     style: &Style,
     paths: &[PathBuf],
+    cancel: &CancellationToken,
     mut progress: impl FnMut(usize, usize),
 ) -> Result<ImportReport, Error> {
-    let paths = paths.to_vec();
-    let sources = tokio::task::spawn_blocking(move || source::find(&paths)).await?;
+    let (paths, searching) = (paths.to_vec(), cancel.clone());
+    let sources = tokio::task::spawn_blocking(move || source::find(&paths, &searching)).await?;
     let mut report = ImportReport {
         refused: sources.refused,
         passed_over: sources.passed_over,
@@ -111,6 +116,7 @@ pub async fn import(
     let total = sources.pictures.len();
     let processors = available_parallelism().map_or(1, std::num::NonZero::get);
     let mut ready = stream::iter(sources.pictures)
+        .take_while(|_| std::future::ready(!cancel.is_cancelled()))
         .map(|picture| {
             let (library, known) = (library.clone(), known.clone());
             tokio::task::spawn_blocking(move || {
@@ -125,6 +131,7 @@ pub async fn import(
         done += 1;
         progress(done, total);
     }
+    report.not_reached = total - done;
     refresh_style_tags(library, style).await?;
     Ok(report)
 }

@@ -9,6 +9,7 @@ use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use atelier_contract::Refusal;
+use tokio_util::sync::CancellationToken;
 use walkdir::{DirEntry, WalkDir};
 
 use super::file;
@@ -64,12 +65,12 @@ impl PictureSource {
     }
 }
 
-/// Looks at files and folders. Reads directories and first bytes only; blocks.
-pub(super) fn find(paths: &[PathBuf]) -> Sources {
+/// Looks at files and folders until `cancel` ends it; what was found by then is given. Reads directories and first bytes only; blocks.
+pub(super) fn find(paths: &[PathBuf], cancel: &CancellationToken) -> Sources {
     let mut sources = Sources::default();
     for path in paths {
         match fs::metadata(path) {
-            Ok(facts) if facts.is_dir() => search(path, &mut sources),
+            Ok(facts) if facts.is_dir() => search(path, &mut sources, cancel),
             Ok(_) => {
                 let folder_words = path.parent().and_then(words_of);
                 sources.pictures.push(PictureSource {
@@ -83,11 +84,15 @@ pub(super) fn find(paths: &[PathBuf]) -> Sources {
     sources
 }
 
-fn search(root: &Path, sources: &mut Sources) {
+fn search(root: &Path, sources: &mut Sources, cancel: &CancellationToken) {
     let first = sources.pictures.len();
     let mut folders = Vec::new();
     let visible = |entry: &DirEntry| entry.depth() == 0 || !entry.file_name().to_string_lossy().starts_with('.');
     for entry in WalkDir::new(root).sort_by_file_name().into_iter().filter_entry(visible) {
+        if cancel.is_cancelled() {
+            // A folder that was not searched to its end is not called empty.
+            return;
+        }
         match entry {
             Ok(entry) if entry.file_type().is_dir() => folders.push(entry.into_path()),
             Ok(entry) => sort_in(entry.path(), root, sources),

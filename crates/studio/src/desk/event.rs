@@ -35,6 +35,8 @@ pub enum Event {
     JobRetried { job: JobId, attempt: u32, reason: Refusal },
     /// A part of the library is not what it was; `style` where only that one's is.
     LibraryChanged { what: LibraryPart, style: Option<StyleId> },
+    /// Work that was asked for under this number is further.
+    WorkProgressed { work: u32, done: u64, total: u64 },
     /// More of a model has arrived; `all` where the server says how much that is.
     DownloadProgressed {
         id: String,

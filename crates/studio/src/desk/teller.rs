@@ -15,8 +15,9 @@ use crate::{Error, Library};
 
 /// Of JPEG, 1 to 100: a preview is rough anyway.
 const PREVIEW_QUALITY: u8 = 80;
-/// Shortest time between two events of one download.
+/// Shortest time between two events of one download, and of one import or export.
 const DOWNLOAD_INTERVAL: Duration = Duration::from_millis(200);
+const WORK_INTERVAL: Duration = Duration::from_millis(100);
 /// Ended jobs that are remembered; then the oldest is forgotten.
 const ENDED_LEN_MAX: usize = 100;
 
@@ -126,6 +127,20 @@ impl Teller {
             file: format!("preview {job}/{index}"),
         };
         Ok(kept.ok_or_else(missing)?)
+    }
+
+    /// What an import or export says on its way, told not too often.
+    pub(crate) fn of_work(&self, work: u32) -> impl Fn(u64, u64) + Send + Sync + use<> {
+        let teller = self.clone();
+        let told: Mutex<Option<Instant>> = Mutex::default();
+        move |done, total| {
+            let mut told = told.lock().unwrap_or_else(PoisonError::into_inner);
+            if told.is_some_and(|told| told.elapsed() < WORK_INTERVAL) && done != total {
+                return;
+            }
+            *told = Some(Instant::now());
+            teller.tell(Event::WorkProgressed { work, done, total });
+        }
     }
 
     /// What a download says on its way, told not too often.

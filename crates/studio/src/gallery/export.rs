@@ -1,20 +1,34 @@
 //! Pictures as files of the person's own, with the artist's signature if it is wished. Nothing that is there is written over.
 
 use std::fs::{self, File};
-use std::io::{ErrorKind, Write};
+use std::io::{ErrorKind, Read, Write};
 use std::path::{Path, PathBuf};
 
 use atelier_contract::{GenerationId, Refusal};
 use image::ImageFormat;
+use serde::Serialize;
 
 use super::seed;
-use crate::picture::{self, Signature, signature};
-use crate::{Error, Library, inspect};
+use crate::picture::{self, Provenance, Signature, signature};
+use crate::{Error, Library, Work, inspect};
 
 /// Most pictures of one export: a folder that a person still looks through.
 pub const EXPORT_LEN_MAX: usize = 10_000;
 /// Most files of one name, counted in brackets, before a folder is taken for full.
 const NAMESAKES_MAX: u32 = 10_000;
+
+/// Of a picture's file, what has the record: it stands before the pixels.
+const RECORD_BYTES_MAX: u64 = 1 << 18;
+
+/// What an export should know of pictures before it signs any.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "specta", derive(specta::Type))]
+pub struct Signatures {
+    /// Those that a signature stands in already.
+    pub signed: usize,
+    /// Those that were made with other artists' styles alone.
+    pub imported: usize,
+}
 
 /// A picture that is to be copied.
 struct Original {
@@ -26,7 +40,7 @@ struct Original {
 /// Copies pictures into `folder`, which is made if need be; gives the copies' paths in the order of `generations`.
 ///
 /// A picture that was signed when it was made is copied as it is, record and all. With `signed` one that was not gets the signature that
-/// the artist has now, and a record that says so.
+/// the artist has now, and a record that says so. `work` hears of pictures; ended early, the copies made until then are given.
 ///
 /// # Errors
 /// [`Refusal::GenerationUnknown`] and [`Refusal::SignatureMissing`] before anything is written; [`Refusal::DiskFull`],
@@ -37,27 +51,65 @@ pub async fn export(
     generations: &[GenerationId],
     folder: &Path,
     signed: bool,
+    work: &Work,
 ) -> Result<Vec<PathBuf>, Error> {
-    if generations.len() > EXPORT_LEN_MAX {
-        let (name, value) = ("pictures".to_owned(), generations.len().to_string());
-        let (min, max) = ("1".to_owned(), EXPORT_LEN_MAX.to_string());
-        return Err(Refusal::NumberOutOfRange { name, value, min, max }.into());
-    }
+    check_len(generations)?;
     let originals = originals(library, generations).await?;
     let signature = if signed { signature_now(library)? } else { None };
-    let folder = folder.to_owned();
+    let (folder, work) = (folder.to_owned(), work.clone());
     tokio::task::spawn_blocking(move || {
         // One look at all before the first copy, so that a refusal leaves no half of an export behind.
         if signed && signature.is_none() {
             require_signed(&originals)?;
         }
         fs::create_dir_all(&folder).map_err(Error::file(&folder))?;
-        originals
-            .iter()
-            .map(|original| copy(original, &folder, signature.as_ref()))
-            .collect()
+        let mut copies = Vec::with_capacity(originals.len());
+        for original in &originals {
+            if work.cancel().is_cancelled() {
+                break;
+            }
+            copies.push(copy(original, &folder, signature.as_ref())?);
+            work.tell(copies.len() as u64, originals.len() as u64);
+        }
+        Ok(copies)
     })
     .await?
+}
+
+/// How many of these pictures are signed already, and how many another artist's styles made. A file that is gone or says nothing of
+/// itself counts as neither.
+///
+/// # Errors
+/// As [`export`] before anything is written.
+pub async fn signatures(library: &Library, generations: &[GenerationId]) -> Result<Signatures, Error> {
+    check_len(generations)?;
+    let originals = originals(library, generations).await?;
+    let counted = tokio::task::spawn_blocking(move || {
+        let mut found = Signatures::default();
+        for record in originals.iter().filter_map(|original| record_of(&original.path)) {
+            found.signed += usize::from(record.signature.is_some());
+            let imported = record.styles.iter().all(|style| style.imported);
+            found.imported += usize::from(imported && !record.styles.is_empty());
+        }
+        found
+    });
+    Ok(counted.await?)
+}
+
+fn record_of(path: &Path) -> Option<Provenance> {
+    let mut beginning = Vec::new();
+    let file = File::open(path).ok()?;
+    file.take(RECORD_BYTES_MAX).read_to_end(&mut beginning).ok()?;
+    inspect::record(&beginning)
+}
+
+fn check_len(generations: &[GenerationId]) -> Result<(), Refusal> {
+    if generations.len() <= EXPORT_LEN_MAX {
+        return Ok(());
+    }
+    let (name, value) = ("pictures".to_owned(), generations.len().to_string());
+    let (min, max) = ("1".to_owned(), EXPORT_LEN_MAX.to_string());
+    Err(Refusal::NumberOutOfRange { name, value, min, max })
 }
 
 async fn originals(library: &Library, generations: &[GenerationId]) -> Result<Vec<Original>, Error> {

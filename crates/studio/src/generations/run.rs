@@ -286,8 +286,8 @@ impl Run<'_> {
     async fn attempt(&mut self, open: &[Open], on_update: &mut (dyn FnMut(Update) + Send)) -> Result<bool, Broken> {
         self.receipts().await?;
         let artist = signature::artist(self.library)?;
-        // The artist's own name goes with her styles; a picture of the base model alone is nobody's.
-        let signed = if self.settings.styles.is_empty() {
+        // The artist's own name goes with her styles; a picture of the base model alone, or of other artists' styles, is not hers.
+        let signed = if self.settings.styles.iter().all(|style| style.imported) {
             None
         } else {
             Signature::load(self.library, &artist)?

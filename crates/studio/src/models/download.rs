@@ -247,7 +247,7 @@ impl Arrival<'_> {
     async fn finish(&self, target: &Path, wanted: Option<String>) -> Result<String, Error> {
         let (part, bytes, target, cancel) = (self.part.clone(), self.bytes, target.to_owned(), self.cancel.clone());
         tokio::task::spawn_blocking(move || {
-            let hash = hash_of(&part, || cancel.is_cancelled())?.ok_or(Refusal::Cancelled {})?;
+            let hash = hash_of(&part, |_| !cancel.is_cancelled())?.ok_or(Refusal::Cancelled {})?;
             remove(&version_of(&part))?;
             let whole = bytes.is_none_or(|bytes| size(&part) == bytes);
             if wanted.is_some_and(|wanted| !wanted.eq_ignore_ascii_case(&hash)) || !whole {
@@ -290,17 +290,18 @@ fn remove(path: &Path) -> Result<(), Error> {
 
 /// SHA-256 of a file in hexadecimal. Blocks.
 pub(crate) fn sha256_of(path: &Path) -> Result<String, Error> {
-    let hash = hash_of(path, || false)?;
+    let hash = hash_of(path, |_| true)?;
     Ok(hash.expect("nobody gives it up"))
 }
 
-/// SHA-256 of a file in hexadecimal; `None` when `give_up` says so on the way. Blocks.
-fn hash_of(path: &Path, give_up: impl Fn() -> bool) -> Result<Option<String>, Error> {
+/// SHA-256 of a file in hexadecimal; `None` when `go_on`, which hears how many bytes are read, does not want to. Blocks.
+pub(super) fn hash_of(path: &Path, go_on: impl Fn(u64) -> bool) -> Result<Option<String>, Error> {
     let mut file = File::open(path).map_err(Error::file(path))?;
     let mut hash = Sha256::new();
     let mut buffer = vec![0; HASH_BUFFER_BYTES];
+    let mut have = 0;
     loop {
-        if give_up() {
+        if !go_on(have) {
             return Ok(None);
         }
         let read = file.read(&mut buffer).map_err(Error::file(path))?;
@@ -308,6 +309,7 @@ fn hash_of(path: &Path, give_up: impl Fn() -> bool) -> Result<Option<String>, Er
             break;
         }
         hash.update(&buffer[..read]);
+        have += read as u64;
     }
     Ok(Some(hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect()))
 }

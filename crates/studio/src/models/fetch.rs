@@ -10,12 +10,13 @@ use tokio_util::sync::CancellationToken;
 use super::manifest::{self, Manifest};
 use super::{Model, SHELF, check_free, download, examine, insert};
 use crate::worker::Workshop;
-use crate::{Config, Error, Library, hardware};
+use crate::{Config, Error, Library, Work, hardware};
 
 /// Shortest time between two words of progress: chunks come by the thousand.
 const PROGRESS_INTERVAL: Duration = Duration::from_millis(200);
 
-/// Called with a file of the model, its bytes that are there, and its bytes in all, if known.
+/// Called with the file of the model that arrives, the model's bytes that are there, and its bytes in all. Where the manifest does not
+/// know the bytes of every file, they are the file's own.
 pub type OnFileBytes<'a> = &'a mut (dyn FnMut(&str, u64, Option<u64>) + Send);
 
 /// Downloads the model of a manifest into the library. What has arrived is kept when it breaks off, or when `cancel` ends it.
@@ -41,6 +42,8 @@ pub async fn fetch(
     check_free(library, config, id).await?;
     let incoming = incoming(library, id);
     require_room(manifest, &incoming)?;
+    let all_bytes: Option<u64> = manifest.files.iter().map(|file| file.bytes).sum();
+    let mut before = 0;
     for file in &manifest.files {
         let target = incoming.join(&file.path);
         if !target.is_file() {
@@ -48,16 +51,20 @@ pub async fn fetch(
             let on_bytes = &mut |have, all| {
                 if all == Some(have) || told.is_none_or(|told| told.elapsed() >= PROGRESS_INTERVAL) {
                     told = Some(Instant::now());
-                    on_bytes(&file.path, have, all);
+                    match all_bytes {
+                        Some(_) => on_bytes(&file.path, before + have, all_bytes),
+                        None => on_bytes(&file.path, have, all),
+                    }
                 }
             };
             download::download(file, &target, cancel, on_bytes).await?;
         }
+        before += file.bytes.unwrap_or_default();
     }
     let url = format!("{SHELF}/{id}");
     let home = library.path_of(&url);
     let (arrived, place) = placed(manifest, &incoming);
-    let mut model = examine(&arrived, id, workshop).await?;
+    let mut model = examine(&arrived, id, workshop, &Work::default()).await?;
     fs::rename(&incoming, &home).map_err(Error::file(&home))?;
     model.license = Some(manifest.license.clone());
     model.path = place.map_or(home.clone(), |name| home.join(name));
@@ -65,6 +72,26 @@ pub async fn fetch(
     let url = place.map_or(url.clone(), |name| format!("{url}/{name}"));
     insert(library, &model, &url, Some(id)).await?;
     Ok(model)
+}
+
+/// Removes what an unfinished download of a manifest's model has left.
+///
+/// # Errors
+/// [`Refusal::ModelUnknown`], [`Error::File`].
+pub fn discard(library: &Library, config: &Config, id: &str) -> Result<(), Error> {
+    let manifests = manifest::all(&config.resources);
+    if manifests.iter().all(|manifest| manifest.id != id) {
+        return Err(Refusal::ModelUnknown {
+            model: id.to_owned(),
+            known: manifests.into_iter().map(|m| m.id).collect(),
+        }
+        .into());
+    }
+    let incoming = incoming(library, id);
+    match fs::remove_dir_all(&incoming) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(Error::file(&incoming)(error)),
+        Ok(()) | Err(_) => Ok(()),
+    }
 }
 
 /// Where the files of a model are that is being downloaded.

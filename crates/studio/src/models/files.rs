@@ -4,13 +4,22 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 
+use atelier_contract::Refusal;
 use walkdir::WalkDir;
 
 use super::download;
-use crate::Error;
+use crate::{Error, Work};
 
 /// Hashes of all files by path inside `root` (a lone file by its name), and their bytes. Blocks.
 pub(super) fn hashes(root: &Path) -> Result<(BTreeMap<String, String>, u64), Error> {
+    hashes_of(root, &Work::default())
+}
+
+/// The same for who watches: `work` hears of bytes, and [`Refusal::Cancelled`] is how it ends early. Blocks.
+pub(super) fn hashes_of(root: &Path, work: &Work) -> Result<(BTreeMap<String, String>, u64), Error> {
+    let files = WalkDir::new(root).follow_links(true).into_iter().flatten();
+    let sizes = files.filter_map(|entry| entry.metadata().ok().filter(std::fs::Metadata::is_file));
+    let all: u64 = sizes.map(|facts| facts.len()).sum();
     let (mut hashes, mut bytes) = (BTreeMap::new(), 0);
     for entry in WalkDir::new(root).follow_links(true).sort_by_file_name() {
         let entry = entry.map_err(|error| Error::file(root)(error.into()))?;
@@ -26,8 +35,12 @@ pub(super) fn hashes(root: &Path) -> Result<(BTreeMap<String, String>, u64), Err
             || entry.file_name().to_string_lossy().into_owned(),
             |path| path.to_string_lossy().replace('\\', "/"),
         );
+        let hash = download::hash_of(entry.path(), |have| {
+            work.tell(bytes + have, all);
+            !work.cancel().is_cancelled()
+        })?;
         bytes += entry.metadata().map_err(|error| Error::file(root)(error.into()))?.len();
-        hashes.insert(name, download::sha256_of(entry.path())?);
+        hashes.insert(name, hash.ok_or(Refusal::Cancelled {})?);
     }
     Ok((hashes, bytes))
 }

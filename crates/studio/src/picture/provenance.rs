@@ -70,6 +70,9 @@ pub struct StyleFacts {
     pub strength: f64,
     /// Whose it is, if the library says.
     pub artist: Option<String>,
+    /// Whether it is another artist's than the one who signs.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub imported: bool,
     /// What pictures made with it may be used for.
     pub license: LicenseType,
     /// Of the LoRA's file.

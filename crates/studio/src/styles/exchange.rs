@@ -38,6 +38,8 @@ pub struct Wanted {
     pub name: Option<String>,
     /// Id of the base model that it is for.
     pub model: String,
+    /// Whether the artist of this library made it, so that what is made with it is signed.
+    pub own: bool,
 }
 
 /// Takes in a LoRA, if all of it fits the base model.
@@ -72,7 +74,7 @@ pub async fn import(
     };
     let folder = library.folder().to_owned();
     let url = tokio::task::spawn_blocking(move || training::shelve(&file, &folder)).await??;
-    let style = create_trained(library, name, &model.id, &url).await?;
+    let style = create_trained(library, name, &model.id, &url, wanted.own).await?;
     Ok((style, receipt))
 }
 

@@ -5,8 +5,10 @@ use std::time::Duration;
 
 use atelier_studio::contract::{AspectRatio, JobStatus, Refusal};
 use atelier_studio::generations::GenerationRequest;
-use atelier_studio::{Config, Event, Studio};
+use atelier_studio::{Config, Event, Studio, artworks, styles};
 use tokio::sync::broadcast::Receiver;
+
+use crate::pictures::png;
 
 /// A studio whose programs are not there.
 async fn studio(folder: &Path) -> Studio {
@@ -71,10 +73,10 @@ async fn a_job_that_no_worker_can_do_ends_and_says_why() {
 }
 
 #[tokio::test]
-async fn a_closed_studio_begins_nothing_and_the_next_one_goes_on() {
+async fn a_stopped_studio_begins_nothing_and_the_next_one_goes_on() {
     let folder = tempfile::tempdir().unwrap();
     let first = studio(folder.path()).await;
-    first.close().await;
+    first.stop().await;
     let id = first.generate(&castle()).await.unwrap();
     assert_eq!(first.jobs().await.unwrap()[0].status, JobStatus::Queued);
     let second = first.generate(&castle()).await.unwrap();
@@ -90,4 +92,53 @@ async fn a_closed_studio_begins_nothing_and_the_next_one_goes_on() {
         _ => None,
     })
     .await;
+}
+
+#[tokio::test]
+async fn a_closed_studio_leaves_nothing_to_tidy_whoever_still_has_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let first = studio(folder.path()).await;
+    let lock = folder.path().join("data/library.lock");
+    assert!(!std::fs::read(&lock).unwrap().is_empty(), "somebody writes");
+    first.close().await;
+    assert_eq!(std::fs::read(&lock).unwrap(), b"", "it ended by itself");
+    assert!(first.jobs().await.is_err(), "nothing can be asked of it");
+    let next = studio(folder.path()).await;
+    assert!(next.jobs().await.unwrap().is_empty());
+}
+
+#[tokio::test]
+async fn closing_ends_an_import_and_keeps_what_came_in() {
+    let folder = tempfile::tempdir().unwrap();
+    let first = studio(folder.path()).await;
+    let style = styles::create(first.library(), "inkwell", "starter").await.unwrap();
+    let artworks = folder.path().join("artworks");
+    std::fs::create_dir(&artworks).unwrap();
+    for seed in 0..60 {
+        std::fs::write(artworks.join(format!("{seed}.png")), png(seed)).unwrap();
+    }
+    let importing = first.clone();
+    let (begun, begins) = tokio::sync::oneshot::channel();
+    let import = tokio::spawn(async move {
+        let work = importing.begin_work(1);
+        let mut begun = Some(begun);
+        let tell = |_, _| {
+            if let Some(begun) = begun.take() {
+                begun.send(()).unwrap();
+            }
+        };
+        artworks::import(importing.library(), &style, &[artworks], work.cancel(), tell)
+            .await
+            .unwrap()
+    });
+    begins.await.unwrap();
+    first.close().await;
+    let report = import.await.unwrap();
+    assert!(report.not_reached > 0 && !report.imported.is_empty(), "{report:?}");
+    let next = studio(folder.path()).await;
+    let style = styles::find(next.library(), "inkwell").await.unwrap();
+    assert_eq!(style.valid_artworks as usize, report.imported.len());
+    let kept = walkdir::WalkDir::new(folder.path().join("data/images")).into_iter();
+    let files = kept.flatten().filter(|entry| entry.file_type().is_file()).count();
+    assert_eq!(files, report.imported.len(), "no file that no row names");
 }

@@ -3,11 +3,13 @@
 use std::path::Path;
 
 use atelier_studio::contract::{GenerationId, Refusal};
-use atelier_studio::gallery::{self, GalleryFilter};
+use atelier_studio::gallery::{self, GalleryFilter, Signatures};
+use atelier_studio::generations::{self, Order};
 use atelier_studio::inspect::inspect;
 use atelier_studio::picture::signature::{self, Corner, SignatureFacts};
-use atelier_studio::styles;
 use atelier_studio::thumbnails::{self, Side, Thumbnails};
+use atelier_studio::worker::Workshop;
+use atelier_studio::{Work, styles};
 use chrono::{TimeDelta, Utc};
 use image::{Rgba, RgbaImage};
 use sqlx::SqlitePool;
@@ -266,8 +268,12 @@ async fn an_export_copies_and_never_writes_over() {
     let db = database(&desk.config.data).await;
     let id = made("fox").insert(&desk, &db).await;
     let out = desk.desk().join("out");
-    let first = gallery::export(&desk.library, &[id], &out, false).await.unwrap();
-    let second = gallery::export(&desk.library, &[id, id], &out, false).await.unwrap();
+    let first = gallery::export(&desk.library, &[id], &out, false, &Work::default())
+        .await
+        .unwrap();
+    let second = gallery::export(&desk.library, &[id, id], &out, false, &Work::default())
+        .await
+        .unwrap();
     let names = |paths: &[std::path::PathBuf]| {
         let name = |path: &std::path::PathBuf| path.file_name().unwrap().to_str().unwrap().to_owned();
         paths.iter().map(name).collect::<Vec<_>>()
@@ -276,7 +282,14 @@ async fn an_export_copies_and_never_writes_over() {
     assert_eq!(names(&second), ["00001-7 (2).png", "00001-7 (3).png"]);
     let stored = gallery::show(&desk.library, id).await.unwrap().path;
     assert_eq!(std::fs::read(&first[0]).unwrap(), std::fs::read(stored).unwrap());
-    let unknown = gallery::export(&desk.library, &[id, 9.try_into().unwrap()], &out, false).await;
+    let unknown = gallery::export(
+        &desk.library,
+        &[id, 9.try_into().unwrap()],
+        &out,
+        false,
+        &Work::default(),
+    )
+    .await;
     assert!(matches!(
         unknown.unwrap_err().refusal(),
         Refusal::GenerationUnknown { generation: 9 }
@@ -290,7 +303,9 @@ async fn a_signed_export_has_the_signature_and_a_record_that_says_so() {
     let db = database(&desk.config.data).await;
     let id = made("fox").insert(&desk, &db).await;
     let out = desk.desk().join("out");
-    let missing = gallery::export(&desk.library, &[id], &out, true).await.unwrap_err();
+    let missing = gallery::export(&desk.library, &[id], &out, true, &Work::default())
+        .await
+        .unwrap_err();
     assert!(matches!(missing.refusal(), Refusal::SignatureMissing {}));
     assert!(!out.exists());
 
@@ -307,7 +322,7 @@ async fn a_signed_export_has_the_signature_and_a_record_that_says_so() {
     let facts = signature::set_facts(&desk.library, &wanted).unwrap();
     assert_eq!((facts.artist.as_str(), facts.corner), ("Iris", Corner::TopLeft));
 
-    let signed = gallery::export(&desk.library, &[id], &out, true)
+    let signed = gallery::export(&desk.library, &[id], &out, true, &Work::default())
         .await
         .unwrap()
         .remove(0);
@@ -332,7 +347,7 @@ async fn a_picture_is_signed_once() {
     signature::set_image(&desk.library, Path::new("drawing"), &drawing).unwrap();
     let id = made("fox").insert(&desk, &db).await;
     let out = desk.desk().join("out");
-    let signed = gallery::export(&desk.library, &[id], &out, true)
+    let signed = gallery::export(&desk.library, &[id], &out, true, &Work::default())
         .await
         .unwrap()
         .remove(0);
@@ -345,15 +360,108 @@ async fn a_picture_is_signed_once() {
         .await
         .unwrap();
     assert!(gallery::show(&desk.library, id).await.unwrap().signed);
-    let again = gallery::export(&desk.library, &[id], &out, true)
+    let again = gallery::export(&desk.library, &[id], &out, true, &Work::default())
         .await
         .unwrap()
         .remove(0);
     assert_eq!(std::fs::read(&again).unwrap(), bytes);
     signature::clear(&desk.library).unwrap();
-    let later = gallery::export(&desk.library, &[id], &out, true)
+    let later = gallery::export(&desk.library, &[id], &out, true, &Work::default())
         .await
         .unwrap()
         .remove(0);
     assert_eq!(std::fs::read(&later).unwrap(), bytes);
+}
+
+#[tokio::test]
+async fn an_export_that_was_ended_gives_the_copies_that_it_made() {
+    let desk = Desk::new().await;
+    let db = database(&desk.config.data).await;
+    let id = made("fox").insert(&desk, &db).await;
+    let out = desk.desk().join("out");
+    let work = Work::default();
+    work.cancel().cancel();
+    let copies = gallery::export(&desk.library, &[id, id], &out, false, &work)
+        .await
+        .unwrap();
+    assert_eq!(copies.len(), 0);
+    assert_eq!(std::fs::read_dir(&out).unwrap().count(), 0);
+}
+
+#[tokio::test]
+async fn before_an_export_it_is_known_what_is_signed_and_what_is_another_artists() {
+    let desk = Desk::new().await;
+    let db = database(&desk.config.data).await;
+    let plain = made("fox").insert(&desk, &db).await;
+    let of_nobody = Made {
+        styles: &[],
+        ..made("fox, sea")
+    };
+    let of_nobody = of_nobody.insert(&desk, &db).await;
+    let ids = [plain, of_nobody];
+    let found = gallery::signatures(&desk.library, &ids).await.unwrap();
+    assert_eq!(found, Signatures::default());
+
+    let ink = RgbaImage::from_pixel(30, 10, Rgba([0, 0, 255, 255]));
+    let drawing = encode(&ink.into(), image::ImageFormat::Png);
+    signature::set_image(&desk.library, Path::new("drawing"), &drawing).unwrap();
+    let out = desk.desk().join("out");
+    let signed = gallery::export(&desk.library, &[plain], &out, true, &Work::default())
+        .await
+        .unwrap()
+        .remove(0);
+    let url = desk
+        .library
+        .store_picture(&std::fs::read(signed).unwrap(), "png")
+        .unwrap();
+    sqlx::query("UPDATE generations SET result_url = $1 WHERE id = $2")
+        .bind(url)
+        .bind(plain.get())
+        .execute(&db)
+        .await
+        .unwrap();
+    let found = gallery::signatures(&desk.library, &ids).await.unwrap();
+    assert_eq!((found.signed, found.imported), (1, 0));
+}
+
+#[tokio::test]
+async fn what_is_made_with_another_artists_style_bears_no_name_of_ours() {
+    let desk = Desk::new().await;
+    signature::set_artist(&desk.library, "Iris", None).unwrap();
+    std::fs::create_dir_all(desk.library.folder().join("styles")).unwrap();
+    for (name, own) in [("neon", false), ("ink", true)] {
+        let url = format!("styles/{name}.safetensors");
+        std::fs::write(desk.library.path_of(&url), name).unwrap();
+        let style = styles::create_trained(&desk.library, name, "starter", &url, own)
+            .await
+            .unwrap();
+        assert_eq!(style.imported, !own);
+    }
+    let order = Order {
+        styles: vec![("neon".into(), 1.0), ("ink".into(), 1.0)],
+        count: 1,
+        ..Order::default()
+    };
+    let mut workshop = Workshop::new(&desk.config.programs, None);
+    generations::place(&desk.library, &desk.config, &mut workshop, &order)
+        .await
+        .unwrap();
+    let db = database(&desk.config.data).await;
+    let settings: String = sqlx::query_scalar("SELECT settings FROM generations")
+        .fetch_one(&db)
+        .await
+        .unwrap();
+    let settings: generations::Settings = serde_json::from_str(&settings).unwrap();
+    let told: Vec<_> = settings
+        .styles
+        .iter()
+        .map(|style| (style.imported, style.artist.as_deref()))
+        .collect();
+    assert_eq!(told, [(true, None), (false, Some("Iris"))]);
+    // A training of one's own makes the style one's own.
+    sqlx::query("UPDATE styles SET model_path = 'styles/trained.safetensors' WHERE name = 'neon'")
+        .execute(&db)
+        .await
+        .unwrap();
+    assert!(!styles::find(&desk.library, "neon").await.unwrap().imported);
 }

@@ -3,6 +3,7 @@
 use atelier_studio::artworks::{self, ARTWORK_BYTES_MAX};
 use atelier_studio::contract::Refusal;
 use image::ImageFormat;
+use tokio_util::sync::CancellationToken;
 
 use crate::pictures::{Desk, encode, jpeg_with_exif, picture, png, png_header};
 
@@ -229,4 +230,22 @@ async fn a_kohya_folder_gives_captions_and_says_which_folder_gives_nothing() {
         "{:?}",
         report.refused
     );
+}
+
+#[tokio::test]
+async fn an_import_that_was_ended_says_what_it_did_not_look_at() {
+    let desk = Desk::new().await;
+    for seed in 0..60 {
+        desk.put(&format!("{seed}.png"), png(seed));
+    }
+    let cancel = CancellationToken::new();
+    let tell = |_, _| cancel.cancel();
+    let report = artworks::import(&desk.library, &desk.style().await, &[desk.desk()], &cancel, tell)
+        .await
+        .unwrap();
+    assert!(!report.imported.is_empty(), "what was begun is taken in");
+    assert_eq!(report.imported.len() + report.not_reached, 60);
+    assert_eq!(desk.artworks().await.len(), report.imported.len());
+    let again = desk.import(&desk.desk()).await;
+    assert_eq!(again.imported.len(), report.not_reached);
 }

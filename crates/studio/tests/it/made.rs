@@ -66,6 +66,7 @@ impl Made {
             name: (*name).to_owned(),
             strength: 0.8,
             artist: None,
+            imported: false,
             license: LicenseType::Personal,
             sha256: "0".repeat(64),
             layers_matched: 12,

@@ -11,6 +11,7 @@ use atelier_studio::{Access, Config, Library};
 use image::imageops::FilterType;
 use image::{DynamicImage, ImageFormat, Rgb, RgbImage};
 use tempfile::TempDir;
+use tokio_util::sync::CancellationToken;
 
 /// A library with a style `inkwell`, and a folder for what is imported.
 pub(crate) struct Desk {
@@ -53,9 +54,15 @@ impl Desk {
     }
 
     pub(crate) async fn import(&self, path: &Path) -> ImportReport {
-        artworks::import(&self.library, &self.style().await, &[path.to_owned()], |_, _| {})
-            .await
-            .unwrap()
+        artworks::import(
+            &self.library,
+            &self.style().await,
+            &[path.to_owned()],
+            &CancellationToken::new(),
+            |_, _| {},
+        )
+        .await
+        .unwrap()
     }
 
     pub(crate) async fn artworks(&self) -> Vec<artworks::Artwork> {

@@ -97,7 +97,7 @@ async fn a_style_is_trained_shown_on_the_way_and_fits_its_model() {
     let Outcome::Trained(trained) = trained else {
         panic!("{trained:?}")
     };
-    assert_eq!(shown, [(2, 64), (4, 64)]);
+    assert_eq!(shown, [(0, 64), (2, 64), (4, 64)]);
     assert_eq!((trained.steps, trained.resumed_at), (4, None));
     assert!(trained.final_loss.is_finite() && trained.peak_memory_bytes > 1 << 20);
     let check = Task::CheckLora {

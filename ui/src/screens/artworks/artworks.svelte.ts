@@ -14,10 +14,13 @@ import {
   type TagEdit,
 } from "$lib/bindings";
 import { t } from "$lib/i18n.svelte";
+import { notify } from "$lib/notify";
+import { sentence } from "$lib/refusals";
 import type { Selection } from "$lib/selection";
 import { styles } from "$lib/styles.svelte";
 import { toasts } from "$lib/toasts.svelte";
 import { undo } from "$lib/undo.svelte";
+import { Work } from "$lib/work.svelte";
 import { editTowards } from "./tagging";
 import { alike, type Filter, filtered } from "./validity";
 
@@ -37,8 +40,8 @@ export class ArtworksState {
   refusal = $state.raw<Refusal | null>(null);
   dataset = $state.raw<DatasetReport | null>(null);
   datasetRefusal = $state.raw<Refusal | null>(null);
-  /** How far an import is; `null` while there is none. */
-  importing = $state.raw<{ done: number; total: number } | null>(null);
+  /** The import under way; `null` while there is none. */
+  importing = $state.raw<Work | null>(null);
   importRefusal = $state.raw<Refusal | null>(null);
   /** What the last import took in and what not, until it is put away. */
   imported = $state.raw<ImportReport | null>(null);
@@ -56,9 +59,6 @@ export class ArtworksState {
   readonly chosen = $derived(this.shown.filter(({ id }) => this.selected.has(id)));
 
   constructor() {
-    void events.importProgressed.listen(({ payload: { style, done, total } }) => {
-      if (this.importing && style === this.#style) this.importing = { done, total };
-    });
     void events.libraryChanged.listen(({ payload: { what, style } }) => {
       if (what === "artworks" && (style === null || style === this.#style)) void this.reload();
     });
@@ -129,19 +129,21 @@ export class ArtworksState {
       this.naming = true;
       return;
     }
-    this.importing = { done: 0, total: 0 };
+    const work = new Work();
+    this.importing = work;
     this.importRefusal = this.imported = null;
-    const answer = await commands.artworkImport(style, paths);
+    const answer = await work.run((number) => commands.artworkImport(number, style, paths));
     this.importing = null;
     if (answer.status === "error") this.importRefusal = answer.error;
     else this.#arrived(answer.data);
-    await this.#settle();
+    const came = answer.status === "ok" ? t("artworks.import.arrived", { count: answer.data.imported.length }) : sentence(answer.error);
+    await Promise.all([this.#settle(), notify(t("artworks.report.title"), came)]);
   }
 
   #arrived(report: ImportReport): void {
     const ids = report.imported.map(({ artwork }) => artwork);
     const clean =
-      report.refused.length + report.tags_refused.length + report.passed_over.length === 0 &&
+      report.refused.length + report.tags_refused.length + report.passed_over.length + report.not_reached === 0 &&
       report.imported.every(({ reason }) => !reason);
     this.imported = clean ? null : report;
     // What just came is what will be tagged next.

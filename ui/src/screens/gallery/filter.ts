@@ -9,13 +9,15 @@ export interface Search {
   from: string;
   to: string;
   ratingMin: number;
+  /** What was removed lately, in place of what is there. */
+  removed: boolean;
 }
 
 export function emptySearch(): Search {
-  return { text: "", style: null, tags: [], from: "", to: "", ratingMin: 0 };
+  return { text: "", style: null, tags: [], from: "", to: "", ratingMin: 0, removed: false };
 }
 
-/** Whether nothing narrows the gallery. */
+/** Whether nothing narrows what is shown: all that is there, or all that was removed. */
 export function isEmpty(search: Search): boolean {
   return (
     search.text.trim() === "" && search.style === null && search.tags.length === 0 && !search.from && !search.to && search.ratingMin === 0
@@ -38,7 +40,7 @@ export function filterOf(search: Search): GalleryFilter {
     from: dayBegins(search.from),
     to: dayBegins(search.to, 1),
     rating_min: search.ratingMin || null,
-    removed: false,
+    removed: search.removed,
   };
 }
 

@@ -86,7 +86,15 @@ export class GalleryState {
   }
 
   clearSearch(): void {
-    this.search = emptySearch();
+    this.search = { ...emptySearch(), removed: this.search.removed };
+    void this.find();
+  }
+
+  /** Shows what was removed lately, or what is there again. */
+  showRemoved(removed: boolean): void {
+    this.search.removed = removed;
+    this.selected = new Set();
+    this.active = null;
     void this.find();
   }
 
@@ -138,6 +146,16 @@ export class GalleryState {
     });
   }
 
+  /** Brings removed pictures back. */
+  async restore(ids: readonly number[]): Promise<void> {
+    if (ids.length === 0 || !(await this.#take(commands.generationRestore, ids))) return;
+    undo.push({
+      label: t("gallery.restored.undo", { count: ids.length }),
+      undo: async () => void (await this.#take(commands.generationRemove, ids)),
+      redo: async () => void (await this.#take(commands.generationRestore, ids)),
+    });
+  }
+
   async copy(id: number | undefined): Promise<void> {
     if (id === undefined) return;
     const answer = await commands.generationCopy(id);
@@ -145,9 +163,10 @@ export class GalleryState {
     else toasts.show(t("gallery.copied.note"), { tone: "good" });
   }
 
-  /** A picture is pulled out of the window. */
+  /** A picture is pulled out of the window, and with it all that are chosen together. */
   async drag(id: number): Promise<void> {
-    const answer = await commands.generationDrag(id);
+    const ids = this.selected.has(id) ? [...this.selected] : [id];
+    const answer = await commands.generationDrag(ids);
     if (answer.status === "error") toasts.refuse(answer.error);
   }
 

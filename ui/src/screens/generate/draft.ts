@@ -1,5 +1,5 @@
 /** What is to be made, as the form holds it; how it becomes a request, and how it comes back from a picture. Pure but for {@link keep}. */
-import type { AspectRatio, GenerationDetail, GenerationRequest, StyleUse } from "$lib/bindings";
+import type { AspectRatio, GenerationDetail, GenerationRequest, Sampler, StyleUse } from "$lib/bindings";
 import { drawSeed, isSeed } from "./seed";
 
 export interface Draft {
@@ -21,6 +21,7 @@ export interface Draft {
 
 export const COUNT_DEFAULT = 4;
 export const ASPECTS = ["1:1", "2:2", "4:3", "16:9", "3:4", "1:2", "9:16"] as const satisfies readonly AspectRatio[];
+const SAMPLERS = ["ddim", "euler", "euler-a", "dpmpp-2m-karras", "unipc"] as const satisfies readonly Sampler[];
 
 export function emptyDraft(): Draft {
   return {
@@ -87,7 +88,7 @@ export function kept(): Draft {
       count: isNumber(found.count) ? found.count : empty.count,
       steps: isNumber(found.steps) ? found.steps : null,
       guidance: isNumber(found.guidance) ? found.guidance : null,
-      sampler: null,
+      sampler: SAMPLERS.find((sampler) => sampler === found.sampler) ?? null,
       model: isText(found.model) ? found.model : null,
     };
   } catch {

@@ -96,6 +96,11 @@ export class Results {
     await this.#describe();
   }
 
+  /** Whether there is anything to compare the shown picture with. */
+  get comparable(): boolean {
+    return this.shown !== null && this.other === null && this.#neighbour() !== null;
+  }
+
   stopComparing(): void {
     this.#other = null;
     this.otherDetail = null;
@@ -132,6 +137,12 @@ export class Results {
       undo: async () => void (await done(commands.generationRestore)),
       redo: async () => void (await done(commands.generationRemove)),
     });
+  }
+
+  /** A picture is pulled out of the window. */
+  async drag(id: number): Promise<void> {
+    const answer = await commands.generationDrag([id]);
+    if (answer.status === "error") toasts.refuse(answer.error);
   }
 
   #neighbour(): number | null {
