@@ -33,6 +33,7 @@ use crate::resources::styles::{check_description, today};
 use crate::resources::{styles, tags, uploads};
 
 pub(crate) use view::{view, views};
+pub(crate) use vouchers::views as voucher_views;
 
 pub(crate) fn router() -> OpenApiRouter<App> {
     OpenApiRouter::new()

@@ -254,8 +254,7 @@ pub(crate) async fn mark_until(
     Ok(more)
 }
 
-/// Removes what was read and is older than [`READ_DAYS`]. What another replica removes just now is passed over. Nobody is told: a copy of it is
-/// old by the same rule.
+/// Removes what was read and is older than [`READ_DAYS`]; feeds tell that it is gone. What another replica removes just now is passed over.
 ///
 /// # Errors
 /// The database's.
@@ -272,10 +271,9 @@ pub(crate) async fn sweep(app: &App) -> sqlx::Result<u64> {
                                   LIMIT $2
                                     FOR UPDATE SKIP LOCKED)
                 RETURNING recipient_id, id
-               ), untold AS (
-                   DELETE FROM feed_entries
-                    USING gone
-                    WHERE user_id = recipient_id AND kind = 'notification' AND target_id = gone.id
+               ), changed AS (
+                   INSERT INTO feed_changes (user_id, kind, target_id)
+                   SELECT recipient_id, 'notification', id FROM gone
                )
                SELECT count(*) AS "rows!" FROM gone"#,
             READ_DAYS,

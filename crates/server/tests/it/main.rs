@@ -5,6 +5,7 @@ mod browser;
 mod cancellations;
 mod catalogue;
 mod clusters;
+mod copies;
 mod crowds;
 mod docs;
 mod earnings;

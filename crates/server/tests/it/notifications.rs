@@ -123,12 +123,13 @@ async fn what_is_read_is_counted_marked_and_forgotten_after_thirty_days() {
     assert_eq!(kept, [all[0].id, all[1].id]);
     let feed: FeedPage = artist.get("/feed").await.is();
     let in_feed = |item: &FeedItem| match item {
-        FeedItem::Notification { id, .. } => Some(*id),
+        FeedItem::Notification { id, state } => Some((*id, state.is_some())),
         _ => None,
     };
     let mut named: Vec<_> = feed.items.iter().filter_map(in_feed).collect();
     named.sort_unstable();
-    assert_eq!(named, [all[1].id, all[0].id]);
+    // A studio that was away all the time learns that it is gone.
+    assert_eq!(named, [(all[2].id, false), (all[1].id, true), (all[0].id, true)]);
 }
 
 #[tokio::test]

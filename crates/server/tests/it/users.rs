@@ -188,6 +188,7 @@ async fn an_export_has_everything_and_nothing_of_others() {
     .await
     .expect("their names");
     let of_the_house = [
+        "feed_changes",
         "feed_entries",
         "idempotency_keys",
         "journals",

@@ -18,7 +18,7 @@ use sqlx::PgTransaction;
 use super::{claims, for_sale};
 use crate::app::App;
 use crate::caller::Caller;
-use crate::feed::{Change, append};
+use crate::feed::{Change, Changes, append_all};
 use crate::idempotency::{self, IdempotencyKey};
 use crate::ledger;
 use crate::notices::{self, NewNotice};
@@ -61,7 +61,7 @@ pub(crate) async fn list(
     ids.truncate(limit);
     let next = ids.last().filter(|_| more).map(Cursor::encode).transpose()?;
     Ok(Json(Page {
-        items: views(&app.pool, &ids).await?,
+        items: views(&app.pool, caller.user, &ids).await?,
         next,
     }))
 }
@@ -143,7 +143,7 @@ async fn buy_in(
         .await?;
     }
     let numbers: Vec<i64> = ids.iter().map(|id| id.get()).collect();
-    let vouchers = views(&mut **tx, &numbers).await?;
+    let vouchers = views(&mut **tx, user, &numbers).await?;
     let version = sqlx::query_as!(
         Version,
         r#"SELECT style_id AS "style: StyleId", number, bytes, sha256, base_model, content_key
@@ -153,7 +153,8 @@ async fn buy_in(
     )
     .fetch_one(&mut **tx)
     .await?;
-    append(tx, user, Change::Balance).await?;
+    let changes: Vec<_> = ids.into_iter().map(Change::Voucher).chain([Change::Balance]).collect();
+    append_all(tx, user, &changes).await?;
     Ok(VouchersBought {
         vouchers,
         package: package(version, &device)?,
@@ -205,7 +206,11 @@ async fn insert(
     Ok(ids)
 }
 
-async fn views(db: impl sqlx::PgExecutor<'_>, ids: &[i64]) -> Answer<Vec<VoucherView>> {
+/// Those of `ids` that are vouchers of the user's, in that order.
+///
+/// # Errors
+/// The database's.
+pub(crate) async fn views(db: impl sqlx::PgExecutor<'_>, user: UserId, ids: &[i64]) -> Answer<Vec<VoucherView>> {
     let rows = sqlx::query!(
         r#"SELECT vouchers.id AS "id: VoucherId", style_versions.style_id AS "style: StyleId", vouchers.state,
                   vouchers.cost_tokens, vouchers.voucher, vouchers.generation_id AS "generation: GenerationId",
@@ -213,8 +218,10 @@ async fn views(db: impl sqlx::PgExecutor<'_>, ids: &[i64]) -> Answer<Vec<Voucher
              FROM unnest($1::bigint[]) WITH ORDINALITY AS wanted(id, place)
              JOIN vouchers ON vouchers.id = wanted.id
              JOIN style_versions ON style_versions.id = vouchers.style_version_id
+            WHERE vouchers.user_id = $2
          ORDER BY wanted.place"#,
         ids,
+        user.get(),
     )
     .fetch_all(db)
     .await?;
@@ -254,6 +261,7 @@ pub(crate) async fn push(
     let mut tx = app.pool.begin().await?;
     let mut journal = lock_journal(&mut tx, caller.user, &device).await?;
     let mut outcomes = Vec::with_capacity(request.entries.len());
+    let mut changes = Changes::default();
     // Up to the newest that the server has: brought before, whether or not their vouchers could be spent.
     let brought = request.entries.iter().rposition(|entry| entry.hash == journal.head);
     for (place, entry) in request.entries.iter().enumerate() {
@@ -268,7 +276,7 @@ pub(crate) async fn push(
             None => {
                 journal.entries += 1;
                 journal.head = entry.hash;
-                redeem(&mut tx, caller.user, &device, entry).await?
+                redeem(&mut tx, caller.user, &device, entry, &mut changes).await?
             }
         };
         outcomes.push(JournalOutcome {
@@ -285,7 +293,7 @@ pub(crate) async fn push(
     )
     .execute(&mut *tx)
     .await?;
-    append(&mut tx, caller.user, Change::Balance).await?;
+    changes.append(&mut tx).await?;
     tx.commit().await?;
     Ok(Json(JournalState {
         entries: column(u64::try_from(journal.entries))?,
@@ -351,6 +359,7 @@ async fn redeem(
     user: UserId,
     device: &SealKey,
     entry: &JournalEntry,
+    changes: &mut Changes,
 ) -> Answer<Option<GenerationId>> {
     let voucher = sqlx::query!(
         r#"SELECT style_versions.style_id AS "style: StyleId", vouchers.cost_tokens
@@ -408,8 +417,10 @@ async fn redeem(
         target: Some((TargetType::Generation, generation.get())),
         metadata: None,
     };
-    notices::notify(tx, notice).await?;
-    append(tx, user, Change::Generation(generation)).await?;
+    notices::write(tx, notice, changes).await?;
+    changes.note(user, Change::Generation(generation));
+    changes.note(user, Change::Voucher(entry.voucher));
+    changes.note(user, Change::Balance);
     Ok(Some(generation))
 }
 
@@ -425,7 +436,7 @@ pub(super) async fn return_in(tx: &mut PgTransaction<'_>, id: VoucherId) -> Answ
     .await?;
     if let Some(user) = user {
         ledger::return_voucher(tx, id, "voucher was never spent").await?;
-        append(tx, user, Change::Balance).await?;
+        append_all(tx, user, &[Change::Voucher(id), Change::Balance]).await?;
     }
     Ok(())
 }
