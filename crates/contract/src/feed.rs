@@ -105,6 +105,32 @@ pub enum FeedItem {
     },
 }
 
+/// What came to the public gallery, changed there or left it since a cursor.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "specta", derive(specta::Type))]
+#[cfg_attr(feature = "utoipa", derive(utoipa::ToSchema))]
+pub struct NewsPage {
+    /// Each picture with its present state.
+    pub items: Vec<NewsItem>,
+    /// What to ask for what comes after with, now or in a year.
+    pub cursor: String,
+    /// Whether there is more right now.
+    pub more: bool,
+    /// The cursor was of another history, as after a restored backup: the lists are to be read anew, and this cursor follows them.
+    pub restarted: bool,
+}
+
+/// A picture that came to the gallery, changed there or left it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "specta", derive(specta::Type))]
+#[cfg_attr(feature = "utoipa", derive(utoipa::ToSchema))]
+pub struct NewsItem {
+    /// Which.
+    pub id: GenerationId,
+    /// As everybody sees it now; absent when it is not in the gallery any more.
+    pub state: Option<Box<GenerationView>>,
+}
+
 /// What to change, each as the end that is wanted and not as a step towards it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "specta", derive(specta::Type))]

@@ -6,6 +6,7 @@
 mod attempts;
 mod claims;
 mod listing;
+mod news;
 mod reserve;
 pub(crate) mod sweep;
 pub(crate) mod tickets;
@@ -39,6 +40,7 @@ pub(crate) fn router() -> OpenApiRouter<App> {
     OpenApiRouter::new()
         .routes(routes!(listing::list, reserve::reserve))
         .routes(routes!(listing::mine))
+        .routes(routes!(news::news))
         .routes(routes!(report_made))
         .routes(routes!(show, change))
         .routes(routes!(picture))

@@ -16,6 +16,7 @@ mod hints;
 mod house;
 mod lists;
 mod money;
+mod news;
 mod notifications;
 mod objects;
 mod oidc;

@@ -120,6 +120,7 @@ async fn a_replica_serves_lists_and_is_never_written() {
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
     assert_eq!(house.nobody().get("/tags").await.is(200)["items"][0]["name"], "ink");
+    late_news(&house, ada.id().get()).await;
     // The primary goes away: lists are still answered, all else is to come again.
     primary
         .stop(atelier_server::local::postgres::Stop::Immediate)
@@ -129,6 +130,49 @@ async fn a_replica_serves_lists_and_is_never_written() {
         .await
         .refused(503, "server_busy");
     drop(replica);
+}
+
+/// What is new in the gallery is read there too, and who commits late on the primary is not skipped.
+async fn late_news(house: &House, user: i64) {
+    let shown = "INSERT INTO generations (user_id, status, is_public) VALUES ($1, 'completed', TRUE)";
+    let begin = house.nobody().get("/generations/news").await.is(200);
+    let mut cursor = begin["cursor"].as_str().expect("a cursor").to_owned();
+    let mut late = house.pool().begin().await.expect("begins");
+    sqlx::query(shown).bind(user).execute(&mut *late).await.expect("shown");
+    sqlx::query(shown)
+        .bind(user)
+        .execute(house.pool())
+        .await
+        .expect("shown");
+    let deadline = Instant::now() + Duration::from_secs(20);
+    let mut late = Some(late);
+    let mut told = Vec::new();
+    while told.len() < 2 {
+        assert!(Instant::now() < deadline, "only {told:?} are told");
+        let there: i64 = sqlx::query_scalar("SELECT count(*) FROM publication_changes")
+            .fetch_one(&house.app.reads)
+            .await
+            .expect("it answers");
+        let page = house
+            .nobody()
+            .get(&format!("/generations/news?after={cursor}"))
+            .await
+            .is(200);
+        page["cursor"].as_str().expect("a cursor").clone_into(&mut cursor);
+        let ids = page["items"].as_array().expect("items").iter();
+        told.extend(ids.map(|item| item["id"].as_i64().expect("a number")));
+        // The newer one is there, and was looked for.
+        if there == 1
+            && let Some(late) = late.take()
+        {
+            late.commit().await.expect("commits");
+        }
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    assert!(
+        told[0] < told[1],
+        "the older transaction comes first, though it ended last"
+    );
 }
 
 #[tokio::test]
