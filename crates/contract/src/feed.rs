@@ -3,8 +3,9 @@
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    BalanceView, CommentId, CommentView, FollowView, GenerationId, GenerationView, LikeView, NotificationId,
-    NotificationView, PurchaseId, PurchaseView, StyleId, StyleView, UserId, WithdrawalId, WithdrawalView,
+    BalanceView, CommentId, CommentView, EarningsView, FollowView, GenerationId, GenerationView, LikeView,
+    NotificationId, NotificationView, PurchaseId, PurchaseView, StyleId, StyleView, UserId, VoucherId, VoucherView,
+    WithdrawalId, WithdrawalView,
 };
 
 /// What changed since a cursor, in the order in which it did. A thing that changed often is there once, as it is now.
@@ -18,7 +19,8 @@ pub struct FeedPage {
     pub cursor: String,
     /// Whether there is more right now.
     pub more: bool,
-    /// The cursor was of another history, as after a restored backup: this is the beginning, and the copy is to be made anew.
+    /// The cursor was of another history, as after a restored backup, or is so old that what is gone since is forgotten: this is the
+    /// beginning, and the copy is to be made anew.
     pub restarted: bool,
 }
 
@@ -30,10 +32,15 @@ pub struct FeedPage {
 pub enum FeedItem {
     /// The user's own profile, which has an address of its own.
     Profile {},
-    /// Tokens.
+    /// Tokens. There is more in the history of them.
     Balance {
         /// What there is now.
         state: BalanceView,
+    },
+    /// What the user earned as an artist. There is more in the history of tokens.
+    Earnings {
+        /// What it is now.
+        state: EarningsView,
     },
     /// A generation of the user's.
     Generation {
@@ -42,7 +49,7 @@ pub enum FeedItem {
         /// As it is now.
         state: Option<Box<GenerationView>>,
     },
-    /// A style of the user's.
+    /// A style of the user's, or its artworks.
     Style {
         /// Which.
         id: StyleId,
@@ -70,6 +77,13 @@ pub enum FeedItem {
         /// As it is now.
         state: Option<WithdrawalView>,
     },
+    /// A voucher.
+    Voucher {
+        /// Which.
+        id: VoucherId,
+        /// As it is now.
+        state: Option<VoucherView>,
+    },
     /// Whom the user follows, or no longer does.
     Follow {
         /// Whether.
@@ -89,6 +103,32 @@ pub enum FeedItem {
         /// As it is now.
         state: Option<CommentView>,
     },
+}
+
+/// What came to the public gallery, changed there or left it since a cursor.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "specta", derive(specta::Type))]
+#[cfg_attr(feature = "utoipa", derive(utoipa::ToSchema))]
+pub struct NewsPage {
+    /// Each picture with its present state.
+    pub items: Vec<NewsItem>,
+    /// What to ask for what comes after with, now or in a year.
+    pub cursor: String,
+    /// Whether there is more right now.
+    pub more: bool,
+    /// The cursor was of another history, as after a restored backup: the lists are to be read anew, and this cursor follows them.
+    pub restarted: bool,
+}
+
+/// A picture that came to the gallery, changed there or left it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "specta", derive(specta::Type))]
+#[cfg_attr(feature = "utoipa", derive(utoipa::ToSchema))]
+pub struct NewsItem {
+    /// Which.
+    pub id: GenerationId,
+    /// As everybody sees it now; absent when it is not in the gallery any more.
+    pub state: Option<Box<GenerationView>>,
 }
 
 /// What to change, each as the end that is wanted and not as a step towards it.

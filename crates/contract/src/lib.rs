@@ -29,7 +29,7 @@ pub use bytes::{BytesError, OpeningKey, SealKey, Seed, Sha256, hex};
 pub use earnings::{EarningsView, NewWithdrawal, WithdrawalView};
 pub use feed::{
     FeedItem, FeedPage, MUTATIONS_PER_PUSH_MAX, Mutation, MutationOutcome, MutationPush, MutationResult,
-    MutationsPushed, NewMutation,
+    MutationsPushed, NewMutation, NewsItem, NewsPage,
 };
 pub use generations::{
     ATTEMPTS_MAX, Attempt, AttemptFailure, Commit, FAILURE_CHARS_MAX, GenerationChange, GenerationView, Heartbeat,

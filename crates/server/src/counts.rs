@@ -71,6 +71,10 @@ async fn take_style_uses(tx: &mut PgTransaction<'_>) -> sqlx::Result<i64> {
                   SET usage_count = greatest(0, usage_count + sums.uses)
                  FROM sums
                 WHERE styles.id = sums.style_id
+            RETURNING styles.artist_id, styles.id
+           ), changed AS (
+               INSERT INTO feed_changes (user_id, kind, target_id)
+               SELECT artist_id, 'style', id FROM added
            )
            SELECT count(*) AS "taken!" FROM taken"#,
         BATCH_ROWS,

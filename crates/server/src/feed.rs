@@ -1,11 +1,15 @@
 //! The feed of each user: what of theirs changed. A thing that changes again moves to the end, so that a feed is as long as there are
 //! things, and a reader of it gets each once, as it is by then.
+//!
+//! A feed is locked by who appends to it until their transaction ends. What many change at once (what an artist earned, how many like a
+//! picture) is noted in `feed_changes` instead, and appended by a sweep.
 
 mod hub;
+pub(crate) mod sweep;
 
 use std::collections::BTreeSet;
 
-use atelier_contract::{CommentId, GenerationId, NotificationId, PurchaseId, StyleId, UserId};
+use atelier_contract::{CommentId, GenerationId, NotificationId, PurchaseId, StyleId, UserId, VoucherId, WithdrawalId};
 use sqlx::PgTransaction;
 
 pub use hub::Hub;
@@ -17,6 +21,8 @@ pub enum Change {
     Profile,
     /// Tokens.
     Balance,
+    /// What an artist earned.
+    Earnings,
     /// A generation.
     Generation(GenerationId),
     /// A style.
@@ -26,7 +32,9 @@ pub enum Change {
     /// A purchase.
     Purchase(PurchaseId),
     /// A withdrawal.
-    Withdrawal(i64),
+    Withdrawal(WithdrawalId),
+    /// A voucher.
+    Voucher(VoucherId),
     /// Whom the user follows.
     Follow(UserId),
     /// What the user likes.
@@ -41,11 +49,13 @@ impl Change {
         match self {
             Self::Profile => ("profile", 0),
             Self::Balance => ("balance", 0),
+            Self::Earnings => ("earnings", 0),
             Self::Generation(id) => ("generation", id.get()),
             Self::Style(id) => ("style", id.get()),
             Self::Notification(id) => ("notification", id.get()),
             Self::Purchase(id) => ("purchase", id.get()),
-            Self::Withdrawal(id) => ("withdrawal", id),
+            Self::Withdrawal(id) => ("withdrawal", id.get()),
+            Self::Voucher(id) => ("voucher", id.get()),
             Self::Follow(id) => ("follow", id.get()),
             Self::Like(id) => ("like", id.get()),
             Self::Comment(id) => ("comment", id.get()),
@@ -87,7 +97,11 @@ pub async fn append(tx: &mut PgTransaction<'_>, user: UserId, change: Change) ->
     append_all(tx, user, &[change]).await
 }
 
-async fn append_all(tx: &mut PgTransaction<'_>, user: UserId, changes: &[Change]) -> sqlx::Result<()> {
+/// Notes that several things of the user's changed, in one statement. Called last in a transaction.
+///
+/// # Errors
+/// The database's.
+pub async fn append_all(tx: &mut PgTransaction<'_>, user: UserId, changes: &[Change]) -> sqlx::Result<()> {
     let entries: BTreeSet<_> = changes.iter().map(|change| change.entry()).collect();
     let kinds: Vec<&str> = entries.iter().map(|(kind, _)| *kind).collect();
     let targets: Vec<i64> = entries.iter().map(|(_, target)| *target).collect();

@@ -8,6 +8,7 @@ use futures_util::future::BoxFuture;
 use metrics::{counter, gauge};
 
 use crate::app::App;
+use crate::feed::sweep as feed_sweep;
 use crate::metrics::{SWEEP_DONE, SWEEPS_FAILED, SWEPT};
 use crate::resources::{generations::sweep, mutations, notifications, purchases::following, uploads};
 use crate::{counts, idempotency, ledger, sessions};
@@ -36,6 +37,9 @@ fn all(app: &App) -> Vec<(&'static str, BoxFuture<'_, sqlx::Result<u64>>)> {
         ("sessions", sessions::sweep(app).boxed()),
         ("notifications", notifications::sweep(app).boxed()),
         ("mutations", mutations::sweep(app).boxed()),
+        // After the others, which note what they change.
+        ("feed_changes", feed_sweep::changes(app).boxed()),
+        ("feed_gone", feed_sweep::gone(app).boxed()),
         ("idempotency_keys", idempotency::sweep(app).boxed()),
     ]
 }

@@ -5,6 +5,7 @@ use sqlx::PgTransaction;
 
 use super::{Account, LedgerError, Move, debt, lock, platform, record};
 use crate::app::App;
+use crate::feed::{self, Change};
 
 /// How long what was earned is pending: for complaints.
 pub const SETTLEMENT_DAYS: i32 = 7;
@@ -70,6 +71,9 @@ async fn settle_artist(tx: &mut PgTransaction<'_>, artist: UserId) -> sqlx::Resu
     )
     .execute(&mut **tx)
     .await?;
+    if settled.rows_affected() > 0 {
+        feed::append(tx, artist, Change::Earnings).await?;
+    }
     Ok(settled.rows_affected())
 }
 

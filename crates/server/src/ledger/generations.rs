@@ -138,12 +138,16 @@ pub async fn redeem_voucher(
     to_artist(tx, held.ok_or(LedgerError::NothingHeld)?).await
 }
 
-/// Out of escrow into what the artist has pending: both are sums of entries alone, so no row that others share is locked.
+/// Out of escrow into what the artist has pending: both are sums of entries alone, and the artist's feed is told of it later, so no row
+/// that others share is locked.
 async fn to_artist(tx: &mut PgTransaction<'_>, held: Held) -> Result<(), LedgerError> {
     sqlx::query!(
         r#"WITH earned AS (
                INSERT INTO earnings (transaction_id, artist_id, tokens)
                VALUES ($1, $3, $4)
+           ), changed AS (
+               INSERT INTO feed_changes (user_id, kind)
+               VALUES ($3, 'earnings')
            )
            INSERT INTO ledger_entries (transaction_id, user_id, account, amount)
            VALUES ($1, $2, 'escrow', -$4::bigint), ($1, $3, 'pending', $4)"#,

@@ -99,7 +99,7 @@ async fn decide(app: &App, WithdrawalAct { withdrawal, act }: WithdrawalAct, pay
     };
     act.note(&mut tx, action, withdrawal.get(), json!({ "artist": artist }))
         .await?;
-    feed::append(&mut tx, artist, Change::Withdrawal(withdrawal.get())).await?;
+    feed::append_all(&mut tx, artist, &[Change::Withdrawal(withdrawal), Change::Earnings]).await?;
     tx.commit().await?;
     Ok(())
 }

@@ -17,6 +17,7 @@ use utoipa_axum::routes;
 
 use crate::app::App;
 use crate::caller::Caller;
+use crate::feed::{self, Change};
 use crate::pages::{OLDEST, PageQuery};
 use crate::refused::{Answer, Refused};
 use crate::resources::styles::{Own, lock_own, parsed, unknown};
@@ -98,6 +99,7 @@ async fn add(
     .fetch_one(&mut *tx)
     .await?;
     set_tags(&mut tx, artwork, &request.tags).await?;
+    feed::append(&mut tx, caller.user, Change::Style(id)).await?;
     tx.commit().await?;
     Ok((StatusCode::CREATED, Json(view(&app.pool, artwork).await?)))
 }
@@ -119,7 +121,7 @@ async fn change(
         .into());
     }
     let mut tx = app.pool.begin().await?;
-    let own = lock_with_style(&mut tx, caller.user, id).await?;
+    let (style, own) = lock_with_style(&mut tx, caller.user, id).await?;
     if request.is_valid.is_some() {
         require_rest(&own)?;
     }
@@ -140,6 +142,7 @@ async fn change(
             .await?;
         set_tags(&mut tx, id.get(), tags).await?;
     }
+    feed::append(&mut tx, caller.user, Change::Style(style)).await?;
     tx.commit().await?;
     Ok(Json(view(&app.pool, id.get()).await?))
 }
@@ -149,11 +152,12 @@ async fn change(
     responses((status = 204)))]
 async fn remove(State(app): State<App>, caller: Caller, Path(id): Path<ArtworkId>) -> Answer<StatusCode> {
     let mut tx = app.pool.begin().await?;
-    let own = lock_with_style(&mut tx, caller.user, id).await?;
+    let (style, own) = lock_with_style(&mut tx, caller.user, id).await?;
     require_rest(&own)?;
     sqlx::query!("DELETE FROM artworks WHERE id = $1", id.get())
         .execute(&mut *tx)
         .await?;
+    feed::append(&mut tx, caller.user, Change::Style(style)).await?;
     tx.commit().await?;
     Ok(StatusCode::NO_CONTENT)
 }
@@ -181,7 +185,7 @@ fn missing(id: ArtworkId) -> Refused {
 }
 
 /// Locks the style of an artwork that the caller owns.
-async fn lock_with_style(tx: &mut PgTransaction<'_>, artist: UserId, id: ArtworkId) -> Answer<Own> {
+async fn lock_with_style(tx: &mut PgTransaction<'_>, artist: UserId, id: ArtworkId) -> Answer<(StyleId, Own)> {
     let style = sqlx::query_scalar!(
         r#"SELECT styles.id AS "id: StyleId"
              FROM artworks
@@ -199,7 +203,7 @@ async fn lock_with_style(tx: &mut PgTransaction<'_>, artist: UserId, id: Artwork
         .fetch_optional(&mut **tx)
         .await?
         .ok_or_else(|| missing(id))?;
-    Ok(own)
+    Ok((style, own))
 }
 
 fn require_rest(own: &Own) -> Answer<()> {

@@ -232,6 +232,10 @@ pub(crate) async fn add_in(
     .fetch_one(&mut **tx)
     .await?;
     changes.note(user, Change::Comment(id));
+    changes.note(owner, Change::Generation(generation));
+    if let (Some(parent), Some(author)) = (comment.parent, replied_to) {
+        changes.note(author, Change::Comment(parent));
+    }
     let preview: String = content.chars().take(PREVIEW_CHARS).collect();
     for recipient in [Some(owner), replied_to.filter(|author| *author != owner)]
         .into_iter()
@@ -368,10 +372,12 @@ pub(crate) async fn remove_in(
     changes: &mut Changes,
 ) -> Answer<()> {
     // Held from here on: nobody adds a reply in between.
-    let generation = sqlx::query_scalar!(
-        r#"SELECT generations.id AS "id: GenerationId"
+    let on = sqlx::query!(
+        r#"SELECT generations.id AS "generation: GenerationId", generations.user_id AS "owner: UserId",
+                  comments.parent_id AS "parent: CommentId", parents.user_id AS "author?: UserId"
              FROM generations
              JOIN comments ON comments.generation_id = generations.id
+        LEFT JOIN comments AS parents ON parents.id = comments.parent_id
             WHERE comments.id = $1 AND (comments.user_id = $2 OR generations.user_id = $2)
               FOR NO KEY UPDATE OF generations"#,
         id.get(),
@@ -394,10 +400,14 @@ pub(crate) async fn remove_in(
     sqlx::query!("DELETE FROM comments WHERE id = $1", id.get())
         .execute(&mut **tx)
         .await?;
-    count(tx, generation, -i32::try_from(gone.len()).unwrap_or(i32::MAX)).await?;
+    count(tx, on.generation, -i32::try_from(gone.len()).unwrap_or(i32::MAX)).await?;
     forget_previews(tx, &gone, changes).await?;
     for comment in gone {
         changes.note(comment.user, Change::Comment(comment.id));
+    }
+    changes.note(on.owner, Change::Generation(on.generation));
+    if let (Some(parent), Some(author)) = (on.parent, on.author) {
+        changes.note(author, Change::Comment(parent));
     }
     Ok(())
 }

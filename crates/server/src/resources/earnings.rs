@@ -1,6 +1,6 @@
 //! What an artist earned: pending for a week, then theirs to withdraw.
 
-use atelier_contract::EarningsView;
+use atelier_contract::{EarningsView, UserId};
 use axum::Json;
 use axum::extract::State;
 use utoipa_axum::router::OpenApiRouter;
@@ -19,6 +19,15 @@ pub(crate) fn router() -> OpenApiRouter<App> {
 /// What the caller earned. The sales are transactions of kind `generation`.
 #[utoipa::path(get, path = "/earnings", tag = "earnings", responses((status = 200, body = EarningsView)))]
 async fn show(State(app): State<App>, ArtistCaller(caller): ArtistCaller) -> Answer<Json<EarningsView>> {
+    let view = of(&app, caller.user).await?;
+    view.map(Json).ok_or_else(|| sqlx::Error::RowNotFound.into())
+}
+
+/// What a user earned; nothing for who is no artist.
+///
+/// # Errors
+/// The database's.
+pub(crate) async fn of(app: &App, artist: UserId) -> Answer<Option<EarningsView>> {
     let row = sqlx::query!(
         r#"SELECT artists.earned_token_balance, pending.tokens AS "pending!", pending.next,
                   (SELECT coalesce(sum(tokens), 0)::bigint
@@ -29,12 +38,13 @@ async fn show(State(app): State<App>, ArtistCaller(caller): ArtistCaller) -> Ans
                              FROM earnings
                             WHERE artist_id = $1 AND settlement_id IS NULL) AS pending
             WHERE artists.user_id = $1"#,
-        caller.user.get(),
+        artist.get(),
         SETTLEMENT_DAYS,
     )
-    .fetch_one(&app.pool)
+    .fetch_optional(&app.pool)
     .await?;
-    Ok(Json(EarningsView {
+    let Some(row) = row else { return Ok(None) };
+    Ok(Some(EarningsView {
         earned: column(row.earned_token_balance.try_into())?,
         pending: column(row.pending.try_into())?,
         next_settlement_at: row.next,

@@ -108,6 +108,8 @@ pub(crate) async fn set(
         return Ok(());
     }
     changes.note(follower, Change::Follow(user));
+    // How many follow them is part of it.
+    changes.note(user, Change::Profile);
     if following {
         let notice = NewNotice {
             recipient: user,

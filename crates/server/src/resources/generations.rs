@@ -6,6 +6,7 @@
 mod attempts;
 mod claims;
 mod listing;
+mod news;
 mod reserve;
 pub(crate) mod sweep;
 pub(crate) mod tickets;
@@ -33,11 +34,13 @@ use crate::resources::styles::{check_description, today};
 use crate::resources::{styles, tags, uploads};
 
 pub(crate) use view::{view, views};
+pub(crate) use vouchers::views as voucher_views;
 
 pub(crate) fn router() -> OpenApiRouter<App> {
     OpenApiRouter::new()
         .routes(routes!(listing::list, reserve::reserve))
         .routes(routes!(listing::mine))
+        .routes(routes!(news::news))
         .routes(routes!(report_made))
         .routes(routes!(show, change))
         .routes(routes!(picture))

@@ -49,7 +49,13 @@ async fn change(app: &App, user: UserId, id: GenerationId, liked: bool) -> Answe
     set(&mut tx, user, id, liked, &mut changes).await?;
     changes.append(&mut tx).await?;
     tx.commit().await?;
-    view(app, user, id).await
+    // Not to be seen any more: then only what was done is told.
+    let view = views(&app.pool, user, &[id.get()]).await?.pop();
+    Ok(Json(view.unwrap_or(LikeView {
+        generation: id,
+        liked,
+        like_count: 0,
+    })))
 }
 
 async fn view(app: &App, user: UserId, id: GenerationId) -> Answer<Json<LikeView>> {
@@ -88,7 +94,7 @@ pub(crate) async fn views(pool: &PgPool, user: UserId, ids: &[i64]) -> Answer<Ve
 /// Makes `user` like a generation, or no longer.
 ///
 /// # Errors
-/// [`atelier_contract::Refusal::GenerationUnknown`] when it is not for them to see.
+/// [`atelier_contract::Refusal::GenerationUnknown`] when it is not for them to see, and not liked by them.
 pub(crate) async fn set(
     tx: &mut PgTransaction<'_>,
     user: UserId,
@@ -96,7 +102,11 @@ pub(crate) async fn set(
     liked: bool,
     changes: &mut Changes,
 ) -> Answer<()> {
-    let owner = generations::owner_of_visible(tx, id, user).await?;
+    let owner = generations::owner_of_visible(tx, id, user).await;
+    // Who liked what was hidden since can still take that back.
+    if liked && let Err(refused) = owner {
+        return Err(refused);
+    }
     let rows = if liked {
         sqlx::query!(
             "INSERT INTO likes (user_id, generation_id) VALUES ($1, $2) ON CONFLICT DO NOTHING",
@@ -115,19 +125,27 @@ pub(crate) async fn set(
         .await?
     };
     if rows.rows_affected() == 0 {
-        return Ok(());
+        return owner.map(|_| ());
     }
+    // Its maker's feed is told later: a popular one's would be locked by everybody.
     sqlx::query!(
-        "UPDATE generations SET like_count = like_count + $2 WHERE id = $1",
+        r#"WITH counted AS (
+               UPDATE generations
+                  SET like_count = like_count + $2
+                WHERE id = $1
+            RETURNING user_id, id
+           )
+           INSERT INTO feed_changes (user_id, kind, target_id)
+           SELECT user_id, 'generation', id FROM counted"#,
         id.get(),
         if liked { 1 } else { -1 },
     )
     .execute(&mut **tx)
     .await?;
     changes.note(user, Change::Like(id));
-    if liked {
+    if liked && let Ok(recipient) = owner {
         let notice = NewNotice {
-            recipient: owner,
+            recipient,
             actor: Some(user),
             kind: NotificationType::Like,
             target: Some((TargetType::Generation, id.get())),

@@ -51,7 +51,13 @@ async fn push(
     }
     let mut outcomes = Vec::with_capacity(request.mutations.len());
     for mutation in request.mutations {
-        outcomes.push(one(&app, caller.user, client, mutation).await?);
+        // Of a long one the parts that are done stay done, so that it ends however often it is interrupted.
+        let outcome = loop {
+            if let Some(outcome) = one(&app, caller.user, client, &mutation).await? {
+                break outcome;
+            }
+        };
+        outcomes.push(outcome);
     }
     let last_mutation_id = sqlx::query_scalar!(
         "SELECT last_mutation_id FROM sync_clients WHERE user_id = $1 AND client_id = $2",
@@ -72,7 +78,8 @@ fn invalid(reason: &str) -> Refusal {
     }
 }
 
-async fn one(app: &App, user: UserId, client: Uuid, mutation: NewMutation) -> Answer<MutationOutcome> {
+/// What came of a mutation; nothing when a part of it was done and the rest is for the next transaction.
+async fn one(app: &App, user: UserId, client: Uuid, mutation: &NewMutation) -> Answer<Option<MutationOutcome>> {
     let mut tx = app.pool.begin().await?;
     // Holds the client: pushes of one studio come one after the other, also on several servers.
     let last = sqlx::query_scalar!(
@@ -87,7 +94,7 @@ async fn one(app: &App, user: UserId, client: Uuid, mutation: NewMutation) -> An
     .await?;
     let id = mutation.id;
     if id <= last {
-        return before(&mut tx, user, client, id).await;
+        return before(&mut tx, user, client, id).await.map(Some);
     }
     if id != last + 1 {
         return Err(Refusal::MutationGap {
@@ -98,10 +105,12 @@ async fn one(app: &App, user: UserId, client: Uuid, mutation: NewMutation) -> An
     }
     let mut changes = Changes::default();
     let result = apply(&mut tx, user, mutation, &mut changes).await?;
-    keep(&mut tx, user, client, id, &result).await?;
+    if let Some(result) = &result {
+        keep(&mut tx, user, client, id, result).await?;
+    }
     changes.append(&mut tx).await?;
     tx.commit().await?;
-    Ok(MutationOutcome { id, result })
+    Ok(result.map(|result| MutationOutcome { id, result }))
 }
 
 /// What came of one that is done with.
@@ -143,31 +152,37 @@ async fn keep(
     Ok(())
 }
 
-/// Applies one within a savepoint, so that nothing is left of one that is refused.
+/// Applies one within a savepoint, so that nothing is left of one that is refused. Gives nothing when there is more to do.
 async fn apply(
     tx: &mut PgTransaction<'_>,
     user: UserId,
-    mutation: NewMutation,
+    mutation: &NewMutation,
     changes: &mut Changes,
-) -> Answer<MutationResult> {
-    let mutation: Mutation = match serde_json::from_value(Value::Object(mutation.mutation)) {
+) -> Answer<Option<MutationResult>> {
+    let mutation: Mutation = match serde_json::from_value(Value::Object(mutation.mutation.clone())) {
         Ok(mutation) => mutation,
         // What is quoted may hold what JSONB does not take.
-        Err(error) => return Ok(rejected(&invalid(&error.to_string().replace('\0', "\u{fffd}")))),
+        Err(error) => {
+            let refusal = invalid(&error.to_string().replace('\0', "\u{fffd}"));
+            return Ok(Some(rejected(&refusal)));
+        }
     };
     let mut part = tx.begin().await?;
     let mut of_this = Changes::default();
     match carry_out(&mut part, user, mutation, &mut of_this).await {
-        Ok(comment) => {
+        Ok(done) => {
             part.commit().await?;
             *changes = of_this;
-            Ok(MutationResult::Applied { comment })
+            Ok(match done {
+                Done::Partly => None,
+                Done::Wholly(comment) => Some(MutationResult::Applied { comment }),
+            })
         }
         // Not the mutation's fault: nothing is noted, and it comes again.
         Err(refused) if passes(&refused) => Err(refused),
         Err(refused) => {
             part.rollback().await?;
-            Ok(rejected(refused.refusal()))
+            Ok(Some(rejected(refused.refusal())))
         }
     }
 }
@@ -188,12 +203,20 @@ fn rejected(refusal: &Refusal) -> MutationResult {
     }
 }
 
+/// How far a mutation was carried out.
+enum Done {
+    /// So far as one transaction goes.
+    Partly,
+    /// To its end; with the comment that was made.
+    Wholly(Option<CommentId>),
+}
+
 async fn carry_out(
     tx: &mut PgTransaction<'_>,
     user: UserId,
     mutation: Mutation,
     changes: &mut Changes,
-) -> Answer<Option<CommentId>> {
+) -> Answer<Done> {
     match mutation {
         Mutation::Follow { user: whom, following } => follows::set(tx, user, whom, following, changes).await?,
         Mutation::Like { generation, liked } => likes::set(tx, user, generation, liked, changes).await?,
@@ -203,16 +226,19 @@ async fn carry_out(
             content,
         } => {
             let comment = NewComment { content, parent };
-            return comments::add_in(tx, user, generation, &comment, changes)
-                .await
-                .map(Some);
+            let comment = comments::add_in(tx, user, generation, &comment, changes).await?;
+            return Ok(Done::Wholly(Some(comment)));
         }
         Mutation::CommentEdit { comment, content } => comments::edit_in(tx, user, comment, &content, changes).await?,
         Mutation::CommentRemove { comment } => comments::remove_in(tx, user, comment, changes).await?,
         Mutation::NotificationRead { notification, is_read } => {
             notifications::mark(tx, user, notification, is_read, changes).await?;
         }
-        Mutation::NotificationsRead { until } => notifications::mark_until(tx, user, until, changes).await?,
+        Mutation::NotificationsRead { until } => {
+            if notifications::mark_until(tx, user, until, changes).await? {
+                return Ok(Done::Partly);
+            }
+        }
         Mutation::Generation {
             generation,
             description,
@@ -226,7 +252,7 @@ async fn carry_out(
             generations::change_in(tx, user, generation, &change, changes).await?;
         }
     }
-    Ok(None)
+    Ok(Done::Wholly(None))
 }
 
 /// Forgets what came of mutations long ago.

@@ -25,6 +25,8 @@ const UNREAD_MAX: i64 = 100;
 const READ_DAYS: i32 = 30;
 /// Notifications that one statement of the sweep removes.
 const BATCH_ROWS: i64 = 10_000;
+/// Notifications that one transaction marks as read: what takes longer goes on in the next, and keeps what was done.
+const MARKED_MAX: i64 = 1_000;
 
 pub(crate) fn router() -> OpenApiRouter<App> {
     OpenApiRouter::new()
@@ -201,15 +203,18 @@ pub(crate) async fn mark(
 #[utoipa::path(post, path = "/notifications/read", tag = "notifications", request_body = ReadUntil,
     responses((status = 200, body = Unread)))]
 async fn read(State(app): State<App>, caller: Caller, Json(request): Json<ReadUntil>) -> Answer<Json<Unread>> {
-    let mut tx = app.pool.begin().await?;
-    let mut changes = Changes::default();
-    mark_until(&mut tx, caller.user, request.until, &mut changes).await?;
-    changes.append(&mut tx).await?;
-    tx.commit().await?;
+    let mut more = true;
+    while more {
+        let mut tx = app.pool.begin().await?;
+        let mut changes = Changes::default();
+        more = mark_until(&mut tx, caller.user, request.until, &mut changes).await?;
+        changes.append(&mut tx).await?;
+        tx.commit().await?;
+    }
     unread(State(app), caller).await
 }
 
-/// Marks all of the user's up to `until` as read.
+/// Marks those of the user's up to `until` as read, [`MARKED_MAX`] at most; gives whether there may be more of them.
 ///
 /// # Errors
 /// The database's.
@@ -218,25 +223,31 @@ pub(crate) async fn mark_until(
     user: UserId,
     until: NotificationId,
     changes: &mut Changes,
-) -> Answer<()> {
+) -> Answer<bool> {
     let marked = sqlx::query_scalar!(
         r#"UPDATE notifications
               SET is_read = TRUE
-            WHERE recipient_id = $1 AND id <= $2 AND NOT is_read
+            WHERE id IN (SELECT id
+                           FROM notifications
+                          WHERE recipient_id = $1 AND id <= $2 AND NOT is_read
+                       ORDER BY id DESC
+                          LIMIT $3
+                            FOR NO KEY UPDATE)
         RETURNING id AS "id: NotificationId""#,
         user.get(),
         until.get(),
+        MARKED_MAX,
     )
     .fetch_all(&mut **tx)
     .await?;
+    let more = i64::try_from(marked.len()) == Ok(MARKED_MAX);
     for id in marked {
         changes.note(user, Change::Notification(id));
     }
-    Ok(())
+    Ok(more)
 }
 
-/// Removes what was read and is older than [`READ_DAYS`]. What another replica removes just now is passed over. Nobody is told: a copy of it is
-/// old by the same rule.
+/// Removes what was read and is older than [`READ_DAYS`]; feeds tell that it is gone. What another replica removes just now is passed over.
 ///
 /// # Errors
 /// The database's.
@@ -253,10 +264,9 @@ pub(crate) async fn sweep(app: &App) -> sqlx::Result<u64> {
                                   LIMIT $2
                                     FOR UPDATE SKIP LOCKED)
                 RETURNING recipient_id, id
-               ), untold AS (
-                   DELETE FROM feed_entries
-                    USING gone
-                    WHERE user_id = recipient_id AND kind = 'notification' AND target_id = gone.id
+               ), changed AS (
+                   INSERT INTO feed_changes (user_id, kind, target_id)
+                   SELECT recipient_id, 'notification', id FROM gone
                )
                SELECT count(*) AS "rows!" FROM gone"#,
             READ_DAYS,

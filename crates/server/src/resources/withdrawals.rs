@@ -75,7 +75,7 @@ async fn ask_in(tx: &mut PgTransaction<'_>, artist: UserId, request: NewWithdraw
     )
     .fetch_one(&mut **tx)
     .await?;
-    feed::append(tx, artist, Change::Withdrawal(id.get())).await?;
+    feed::append_all(tx, artist, &[Change::Withdrawal(id), Change::Earnings]).await?;
     row.view()
 }
 

@@ -3,6 +3,7 @@
 use std::time::{Duration, Instant};
 
 use atelier_contract::UserId;
+use atelier_server::feed::{self, Change};
 use atelier_server::ledger;
 use atelier_server::reconcile::reconcile;
 use serde_json::Value;
@@ -27,6 +28,7 @@ pub(crate) async fn welcomed_studio(house: &House, name: &str) -> Studio {
 pub(crate) async fn welcome(house: &House, user: UserId) {
     let mut tx = house.pool().begin().await.expect("begins");
     ledger::welcome(&mut tx, user).await.expect("welcomed");
+    feed::append(&mut tx, user, Change::Balance).await.expect("told");
     tx.commit().await.expect("commits");
 }
 

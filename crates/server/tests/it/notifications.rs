@@ -123,10 +123,54 @@ async fn what_is_read_is_counted_marked_and_forgotten_after_thirty_days() {
     assert_eq!(kept, [all[0].id, all[1].id]);
     let feed: FeedPage = artist.get("/feed").await.is();
     let in_feed = |item: &FeedItem| match item {
-        FeedItem::Notification { id, .. } => Some(*id),
+        FeedItem::Notification { id, state } => Some((*id, state.is_some())),
         _ => None,
     };
     let mut named: Vec<_> = feed.items.iter().filter_map(in_feed).collect();
     named.sort_unstable();
-    assert_eq!(named, [all[1].id, all[0].id]);
+    // A studio that was away all the time learns that it is gone.
+    assert_eq!(named, [(all[2].id, false), (all[1].id, true), (all[0].id, true)]);
+}
+
+#[tokio::test]
+async fn however_many_are_marked_as_read_no_transaction_is_long() {
+    let house = House::new().await;
+    let ada = Studio::new(&house, "ada", "user", 0).await;
+    let told = async || -> i64 {
+        sqlx::query("INSERT INTO notifications (recipient_id, type) SELECT $1, 'like' FROM generate_series(1, 2500)")
+            .bind(ada.user)
+            .execute(house.pool())
+            .await
+            .expect("told");
+        sqlx::query_scalar("SELECT max(id) FROM notifications")
+            .fetch_one(house.pool())
+            .await
+            .expect("a number")
+    };
+    // Each transaction leaves its number in the rows that it marked.
+    let transactions = async |after: i64| -> i64 {
+        sqlx::query_scalar("SELECT count(DISTINCT xmin::text) FROM notifications WHERE is_read AND id > $1")
+            .bind(after)
+            .fetch_one(house.pool())
+            .await
+            .expect("a number")
+    };
+    let until = told().await;
+    let left: Unread = ada.post("/notifications/read", json!({ "until": until })).await.is();
+    assert_eq!((left.unread, transactions(0).await), (0, 3));
+    let more = told().await;
+    let push = json!({
+        "client": "0194e1d2-0000-7000-8000-000000000001",
+        "mutations": [
+            { "id": 1, "mutation": { "kind": "notifications_read", "until": more } },
+            { "id": 2, "mutation": { "kind": "notification_read", "notification": until, "is_read": false } },
+        ]
+    });
+    let first: Value = ada.post("/mutations", &push).await.is();
+    assert_eq!(first["last_mutation_id"], 2);
+    assert_eq!(transactions(until).await, 3);
+    let again: Value = ada.post("/mutations", &push).await.is();
+    assert_eq!(again, first);
+    let unread: Unread = ada.get("/notifications/unread").await.is();
+    assert_eq!(unread.unread, 1, "the last word holds");
 }

@@ -167,6 +167,8 @@ async fn a_replica_serves_lists_and_is_never_written() {
     assert!(standby);
 
     let lists = public_lists(&house).await;
+    let ada = house.user("late").await;
+    late_news(&house, ada.id().get()).await;
     replayed(&house).await;
     let nobody = house.nobody();
     let mut before = Vec::new();
@@ -179,7 +181,6 @@ async fn a_replica_serves_lists_and_is_never_written() {
         before.push(page);
     }
     // The primary goes away: lists are still answered, all else is to come again.
-    let ada = house.user("ada").await;
     primary
         .stop(atelier_server::local::postgres::Stop::Immediate)
         .expect("ends");
@@ -235,6 +236,49 @@ async fn a_server_asked_to_stop_says_so_before_it_is_gone() {
     let answer = begun.hear("}").await;
     assert!(answer.starts_with("HTTP/1.1 201 "), "{answer}");
     assert!(program.ended().success());
+}
+
+/// What is new in the gallery is read there too, and who commits late on the primary is not skipped.
+async fn late_news(house: &House, user: i64) {
+    let shown = "INSERT INTO generations (user_id, status, is_public) VALUES ($1, 'completed', TRUE)";
+    let begin = house.nobody().get("/generations/news").await.is(200);
+    let mut cursor = begin["cursor"].as_str().expect("a cursor").to_owned();
+    let mut late = house.pool().begin().await.expect("begins");
+    sqlx::query(shown).bind(user).execute(&mut *late).await.expect("shown");
+    sqlx::query(shown)
+        .bind(user)
+        .execute(house.pool())
+        .await
+        .expect("shown");
+    let deadline = Instant::now() + Duration::from_secs(20);
+    let mut late = Some(late);
+    let mut told = Vec::new();
+    while told.len() < 2 {
+        assert!(Instant::now() < deadline, "only {told:?} are told");
+        let there: i64 = sqlx::query_scalar("SELECT count(*) FROM publication_changes")
+            .fetch_one(&house.app.reads)
+            .await
+            .expect("it answers");
+        let page = house
+            .nobody()
+            .get(&format!("/generations/news?after={cursor}"))
+            .await
+            .is(200);
+        page["cursor"].as_str().expect("a cursor").clone_into(&mut cursor);
+        let ids = page["items"].as_array().expect("items").iter();
+        told.extend(ids.map(|item| item["id"].as_i64().expect("a number")));
+        // The newer one is there, and was looked for.
+        if there == 1
+            && let Some(late) = late.take()
+        {
+            late.commit().await.expect("commits");
+        }
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    assert!(
+        told[0] < told[1],
+        "the older transaction comes first, though it ended last"
+    );
 }
 
 #[tokio::test]

@@ -111,6 +111,26 @@ async fn a_like_counts_once_and_only_for_who_sees_the_picture() {
         "one's own is seen"
     );
     assert_eq!(number(&house, "SELECT count(*) FROM likes").await, 1);
+    let stranger = artist.delete(&path).await;
+    assert_eq!(stranger.code(), "generation_unknown", "it was liked no longer before");
+}
+
+#[tokio::test]
+async fn who_liked_what_was_hidden_since_may_take_it_back() {
+    let (house, artist, user, picture) = gallery().await;
+    let path = format!("/generations/{picture}/like");
+    artist.put(&path, json!({})).await.is::<Value>();
+    user.patch(&format!("/generations/{picture}"), json!({ "is_public": false }))
+        .await
+        .is::<Value>();
+    let view: LikeView = artist.delete(&path).await.is();
+    assert_eq!((view.liked, view.like_count), (false, 0));
+    assert_eq!(number(&house, "SELECT count(*) FROM likes").await, 0);
+    assert_eq!(
+        number(&house, "SELECT sum(like_count)::bigint FROM generations").await,
+        0
+    );
+    assert_eq!(artist.delete(&path).await.code(), "generation_unknown");
 }
 
 #[tokio::test]

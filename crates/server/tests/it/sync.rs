@@ -1,5 +1,6 @@
 //! Two studios of one user: pull by cursor, the stream that says there is more, and mutations pushed in order.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use atelier_contract::{CommentView, FeedItem, FeedPage, MutationResult, MutationsPushed};
@@ -8,7 +9,8 @@ use futures_util::future::join_all;
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use crate::harness::House;
+use crate::harness::{House, cluster};
+use crate::money::execute;
 use crate::studio::Studio;
 
 const CLIENT: &str = "0194e1d2-0000-7000-8000-000000000001";
@@ -47,10 +49,11 @@ async fn a_feed_gives_each_thing_once_as_it_is_now() {
     assert!(matches!(&then.items[..], [FeedItem::Follow { state }] if !state.following));
     // Who begins anew gets the same.
     assert_eq!(pull(&user, "").await.items, then.items);
+    // Their profile has how many follow them.
     let notified = pull(&artist, "").await;
     assert!(matches!(
         &notified.items[..],
-        [FeedItem::Notification { state: Some(_), .. }]
+        [FeedItem::Notification { state: Some(_), .. }, FeedItem::Profile {}]
     ));
 }
 
@@ -62,47 +65,67 @@ async fn every_kind_of_thing_comes_with_its_state_and_what_is_gone_without() {
     let style = artist.style("Harbour ink", &["ink"], 5).await;
     let picture = user.make(style, 5, &["sea"]).await;
     user.publish(picture).await;
-    artist
-        .put(&format!("/generations/{picture}/like"), json!({}))
+    user.put(&format!("/users/{}/follow", artist.user), json!({}))
         .await
         .is::<Value>();
-    let said: CommentView = artist
-        .post(&format!("/generations/{picture}/comments"), json!({ "content": "…!" }))
-        .await
-        .is();
+    let like = format!("/generations/{picture}/like");
+    artist.put(&like, json!({})).await.is::<Value>();
+    let comments = format!("/generations/{picture}/comments");
+    let said: CommentView = artist.post(&comments, json!({ "content": "…!" })).await.is();
+    let vouchers = json!({ "style": style, "count": 1, "cost_tokens": 5 });
+    user.post("/vouchers", vouchers).await.is::<Value>();
+    user.post("/purchases", json!({ "tokens": 100 })).await.is::<Value>();
+    execute(&house, "UPDATE earnings SET earned_at = earned_at - interval '8 days'").await;
+    house.sweep().await;
+    artist.post("/withdrawals", json!({ "tokens": 5 })).await.is::<Value>();
+    let kinds = async |studio: &Studio| -> BTreeSet<(String, bool)> {
+        let page: Value = studio.get("/feed?limit=100").await.is();
+        let items = page["items"].as_array().expect("items").iter();
+        items
+            .map(|item| {
+                (
+                    item["kind"].as_str().expect("a kind").to_owned(),
+                    item["state"].is_object(),
+                )
+            })
+            .collect()
+    };
+    let with = |kinds: &[&str]| -> BTreeSet<(String, bool)> {
+        kinds
+            .iter()
+            .map(|kind| ((*kind).to_owned(), *kind != "profile"))
+            .collect()
+    };
+    let all = ["balance", "follow", "generation", "notification", "purchase", "voucher"];
+    assert_eq!(kinds(&user).await, with(&all));
+    let all = [
+        "comment",
+        "earnings",
+        "like",
+        "notification",
+        "profile",
+        "style",
+        "withdrawal",
+    ];
+    assert_eq!(kinds(&artist).await, with(&all));
     artist.delete(&format!("/comments/{}", said.id)).await;
-    let of_user = pull(&user, "").await.items;
-    assert!(
-        of_user
-            .iter()
-            .any(|item| matches!(item, FeedItem::Generation { id, state: Some(_) } if *id == picture))
-    );
-    let of_artist = pull(&artist, "").await.items;
-    assert!(
-        of_artist
-            .iter()
-            .any(|item| matches!(item, FeedItem::Style { id, state: Some(_) } if *id == style))
-    );
-    assert!(
-        of_artist
-            .iter()
-            .any(|item| matches!(item, FeedItem::Like { state: Some(like), .. } if like.liked))
-    );
-    assert!(
-        of_artist
-            .iter()
-            .any(|item| matches!(item, FeedItem::Comment { id, state: None } if *id == said.id))
-    );
     // Hidden: what the other likes is not theirs to see any more.
     user.patch(&format!("/generations/{picture}"), json!({ "is_public": false }))
         .await
         .is::<Value>();
+    let draft: Value = artist
+        .patch(&format!("/styles/{style}"), json!({ "is_active": false }))
+        .await
+        .is();
+    assert_eq!(draft["workshop"]["is_active"], false);
+    let draft = artist.draft("Another", &["ink"], 0).await;
+    artist.delete(&format!("/styles/{draft}")).await;
     let of_artist = pull(&artist, "").await.items;
-    assert!(
-        of_artist
-            .iter()
-            .any(|item| matches!(item, FeedItem::Like { state: None, .. }))
-    );
+    let gone = |wanted: fn(&FeedItem) -> bool| of_artist.iter().any(wanted);
+    assert!(gone(|item| matches!(item, FeedItem::Comment { state: None, .. })));
+    assert!(gone(|item| matches!(item, FeedItem::Like { state: None, .. })));
+    assert!(gone(|item| matches!(item, FeedItem::Style { state: None, .. })));
+    assert!(gone(|item| matches!(item, FeedItem::Style { state: Some(_), .. })));
 }
 
 #[tokio::test]
@@ -165,6 +188,98 @@ async fn a_cursor_of_before_a_restored_backup_begins_anew() {
     let page = pull(&user, &known.cursor).await;
     assert!(page.restarted);
     assert_eq!(page.items.len(), 1);
+}
+
+/// The address of a database that a dump of this house's was restored into.
+async fn restored(house: &House, name: &str) -> String {
+    let of: String = sqlx::query_scalar("SELECT current_database()::text")
+        .fetch_one(house.pool())
+        .await
+        .expect("its name");
+    let dump = cluster().data().parent().expect("a folder").join(name);
+    cluster().make_database(name).expect("made");
+    let (of, to) = (cluster().url(&of), cluster().url(name));
+    let mut dumping = cluster().program("pg_dump");
+    dumping.args(["--format=custom", "--dbname", &of, "--file"]).arg(&dump);
+    let mut restoring = cluster().program("pg_restore");
+    restoring.args(["--exit-on-error", "--dbname", &to]).arg(&dump);
+    for program in [&mut dumping, &mut restoring] {
+        let answer = program.output().expect("it starts");
+        assert!(answer.status.success(), "{}", String::from_utf8_lossy(&answer.stderr));
+    }
+    to
+}
+
+#[tokio::test]
+async fn a_restored_dump_is_another_history_whatever_happened_afterwards() {
+    let key = "07".repeat(32);
+    let house = House::with(|config| config.signing_key = Some(key.clone().into())).await;
+    let user = house.user("bo").await;
+    let mut follows = Vec::new();
+    for name in ["a1", "b2", "c3", "d4"] {
+        follows.push(format!("/users/{}/follow", house.user(name).await.id()));
+    }
+    user.put(&follows[0], &json!({})).await.is(200);
+    let url = restored(&house, "restored_feed").await;
+    user.put(&follows[1], &json!({})).await.is(200);
+    let known: FeedPage = user.get("/feed").await.gives(200);
+    // More happens in the restored one than had happened in the other.
+    let other = House::with(|config| {
+        config.database_url = Some(url.into());
+        config.signing_key = Some(key.into());
+    })
+    .await;
+    let user = other.nobody().with_token(user.token());
+    for path in &follows[2..] {
+        user.put(path, &json!({})).await.is(200);
+    }
+    let page: FeedPage = user.get(&format!("/feed?after={}", known.cursor)).await.gives(200);
+    assert!(page.restarted);
+    assert_eq!(page.items.len(), 3, "{page:?}");
+    let again: FeedPage = user.get(&format!("/feed?after={}", page.cursor)).await.gives(200);
+    assert!(!again.restarted && again.items.is_empty());
+}
+
+#[tokio::test]
+async fn what_is_gone_is_told_for_ninety_days_and_then_an_older_cursor_begins_anew() {
+    let house = House::new().await;
+    let user = Studio::new(&house, "bo", "user", 0).await;
+    let mut follows = Vec::new();
+    for name in ["a1", "b2", "c3"] {
+        let other = Studio::new(&house, name, "user", 0).await;
+        follows.push(format!("/users/{}/follow", other.user));
+    }
+    for path in &follows[..2] {
+        user.put(path, json!({})).await.is::<Value>();
+    }
+    let known = pull(&user, "").await;
+    user.delete(&follows[0]).await.is::<Value>();
+    house.sweep().await;
+    let told = pull(&user, &known.cursor).await;
+    assert!(matches!(&told.items[..], [FeedItem::Follow { state }] if !state.following));
+    let age = "UPDATE feed_entries SET changed_at = changed_at - interval '46 days'";
+    execute(&house, age).await;
+    house.sweep().await;
+    assert_eq!(pull(&user, &known.cursor).await, told);
+    execute(&house, age).await;
+    tokio::join!(house.sweep(), house.sweep(), house.sweep());
+    let page = pull(&user, &known.cursor).await;
+    assert!(page.restarted);
+    assert!(matches!(&page.items[..], [FeedItem::Follow { state }] if state.following));
+    // Who had read it, and who begins now, page by page, goes on.
+    user.put(&follows[2], json!({})).await.is::<Value>();
+    let up_to_date = pull(&user, &told.cursor).await;
+    assert!(!up_to_date.restarted && up_to_date.items.len() == 1);
+    let first: FeedPage = user.get("/feed?limit=1").await.is();
+    assert!(first.more && first.items.len() == 1);
+    let second = pull(&user, &first.cursor).await;
+    assert!(!second.restarted && second.items.len() == 1);
+    // What comes back is there as if it had never been gone.
+    user.put(&follows[0], json!({})).await.is::<Value>();
+    execute(&house, age).await;
+    execute(&house, age).await;
+    house.sweep().await;
+    assert_eq!(pull(&user, "").await.items.len(), 3);
 }
 
 #[tokio::test]

@@ -205,6 +205,7 @@ async fn an_export_has_everything_and_nothing_of_others() {
     ];
     // Copies and indexes of what is exported, and what lives for minutes.
     let of_the_house = [
+        "feed_changes",
         "feed_entries",
         "idempotency_keys",
         "publications",

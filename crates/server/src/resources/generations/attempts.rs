@@ -203,7 +203,11 @@ pub(crate) async fn heartbeat(
     let progress = request
         .progress
         .and_then(|progress| serde_json::to_value(progress).ok());
+    let shows_more = progress.is_some();
     renew(&mut tx, &mut ticket, Utc::now(), progress).await?;
+    if shows_more {
+        append(&mut tx, caller.user, Change::Generation(id)).await?;
+    }
     tx.commit().await?;
     Ok(Json(ticket.view()?))
 }

@@ -13,7 +13,7 @@ use sqlx::PgTransaction;
 use super::{ForSale, claims, for_sale};
 use crate::app::App;
 use crate::caller::Caller;
-use crate::feed::{Change, append};
+use crate::feed::{Change, append_all};
 use crate::idempotency::{self, IdempotencyKey};
 use crate::ledger::{self, Hold};
 use crate::refused::Answer;
@@ -75,7 +75,7 @@ async fn reserve_in(
         amount: cost,
     };
     ledger::hold(tx, hold).await?;
-    append(tx, order.user, Change::Generation(generation)).await?;
+    append_all(tx, order.user, &[Change::Generation(generation), Change::Balance]).await?;
     Ok(TicketView {
         generation,
         state: TicketState::Reserved,

@@ -14,7 +14,7 @@ use sqlx::PgTransaction;
 use super::{claims, unknown};
 use crate::app::App;
 use crate::caller::Caller;
-use crate::feed::{Change, append};
+use crate::feed::{Change, append, append_all};
 use crate::ledger;
 use crate::notices::{self, NewNotice};
 use crate::refused::{Answer, Refused};
@@ -207,7 +207,7 @@ pub(crate) async fn commit(
     .execute(&mut *tx)
     .await?;
     ledger::capture(&mut tx, id).await?;
-    append(&mut tx, caller.user, Change::Generation(id)).await?;
+    append_all(&mut tx, caller.user, &[Change::Generation(id), Change::Balance]).await?;
     tx.commit().await?;
     ticket.state = TicketState::Committed.as_str().to_owned();
     ticket.receipt = Some(receipt);

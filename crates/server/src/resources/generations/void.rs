@@ -10,7 +10,7 @@ use sqlx::PgTransaction;
 use super::tickets::{Ticket, lock};
 use crate::app::App;
 use crate::caller::Caller;
-use crate::feed::{Change, append};
+use crate::feed::{Change, Changes, append};
 use crate::ledger;
 use crate::notices::{self, NewNotice};
 use crate::refused::Answer;
@@ -140,7 +140,10 @@ pub(crate) async fn void(tx: &mut PgTransaction<'_>, ticket: &mut Ticket, why: W
         target: Some((TargetType::Generation, id.get())),
         metadata: Some(serde_json::json!({ "reason": why.memo() })),
     };
-    notices::notify(tx, notice).await?;
-    append(tx, ticket.user, Change::Generation(id)).await?;
+    let mut changes = Changes::default();
+    notices::write(tx, notice, &mut changes).await?;
+    changes.note(ticket.user, Change::Generation(id));
+    changes.note(ticket.user, Change::Balance);
+    changes.append(tx).await?;
     Ok(())
 }

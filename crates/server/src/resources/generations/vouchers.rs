@@ -21,7 +21,7 @@ use sqlx::PgTransaction;
 use super::{claims, for_sale};
 use crate::app::App;
 use crate::caller::Caller;
-use crate::feed::{Change, Changes, append};
+use crate::feed::{Change, Changes, append_all};
 use crate::idempotency::{self, IdempotencyKey};
 use crate::ledger;
 use crate::notices::{self, NewNotice};
@@ -59,7 +59,7 @@ pub(crate) async fn list(
     .fetch_all(&app.pool)
     .await?;
     let (ids, next) = page.cut(ids, |id| *id)?;
-    let items = views(&app.pool, &ids).await?;
+    let items = views(&app.pool, caller.user, &ids).await?;
     Ok(Json(Page { items, next }))
 }
 
@@ -123,7 +123,7 @@ async fn buy_in(
         .await?;
     }
     let numbers: Vec<i64> = ids.iter().map(|id| id.get()).collect();
-    let vouchers = views(&mut **tx, &numbers).await?;
+    let vouchers = views(&mut **tx, user, &numbers).await?;
     let version = sqlx::query_as!(
         Version,
         r#"SELECT style_id AS "style: StyleId", number, bytes, sha256, base_model, content_key
@@ -133,7 +133,8 @@ async fn buy_in(
     )
     .fetch_one(&mut **tx)
     .await?;
-    append(tx, user, Change::Balance).await?;
+    let changes: Vec<_> = ids.into_iter().map(Change::Voucher).chain([Change::Balance]).collect();
+    append_all(tx, user, &changes).await?;
     Ok(VouchersBought {
         vouchers,
         package: package(version, &device)?,
@@ -209,7 +210,11 @@ async fn insert(
     Ok(ids)
 }
 
-async fn views(db: impl sqlx::PgExecutor<'_>, ids: &[i64]) -> Answer<Vec<VoucherView>> {
+/// Those of `ids` that are vouchers of the user's, in that order.
+///
+/// # Errors
+/// The database's.
+pub(crate) async fn views(db: impl sqlx::PgExecutor<'_>, user: UserId, ids: &[i64]) -> Answer<Vec<VoucherView>> {
     let rows = sqlx::query!(
         r#"SELECT vouchers.id AS "id: VoucherId", style_versions.style_id AS "style: StyleId", vouchers.state,
                   vouchers.cost_tokens, vouchers.voucher, vouchers.generation_id AS "generation: GenerationId",
@@ -217,8 +222,10 @@ async fn views(db: impl sqlx::PgExecutor<'_>, ids: &[i64]) -> Answer<Vec<Voucher
              FROM unnest($1::bigint[]) WITH ORDINALITY AS wanted(id, place)
              JOIN vouchers ON vouchers.id = wanted.id
              JOIN style_versions ON style_versions.id = vouchers.style_version_id
+            WHERE vouchers.user_id = $2
          ORDER BY wanted.place"#,
         ids,
+        user.get(),
     )
     .fetch_all(db)
     .await?;
@@ -290,7 +297,6 @@ pub(crate) async fn push(
     )
     .execute(&mut *tx)
     .await?;
-    changes.note(caller.user, Change::Balance);
     changes.append(&mut tx).await?;
     tx.commit().await?;
     Ok(Json(JournalState {
@@ -397,6 +403,8 @@ async fn redeem(
     };
     notices::write(tx, notice, changes).await?;
     changes.note(user, Change::Generation(generation));
+    changes.note(user, Change::Voucher(entry.voucher));
+    changes.note(user, Change::Balance);
     Ok(Some(generation))
 }
 
@@ -443,7 +451,7 @@ pub(super) async fn return_in(tx: &mut PgTransaction<'_>, id: VoucherId) -> Answ
     .await?;
     if let Some(user) = user {
         ledger::return_voucher(tx, id, "voucher was never spent").await?;
-        append(tx, user, Change::Balance).await?;
+        append_all(tx, user, &[Change::Voucher(id), Change::Balance]).await?;
     }
     Ok(())
 }

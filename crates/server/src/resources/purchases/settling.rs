@@ -178,8 +178,7 @@ async fn apply_in(app: &App, purchase: &Purchase, payment: &Payment) -> Answer<b
     };
     if changed {
         keep_details(&mut tx, &now, payment).await?;
-        feed::append(&mut tx, now.buyer, Change::Purchase(now.id)).await?;
-        feed::append(&mut tx, now.buyer, Change::Balance).await?;
+        feed::append_all(&mut tx, now.buyer, &[Change::Purchase(now.id), Change::Balance]).await?;
     }
     tx.commit().await?;
     Ok(true)
@@ -193,7 +192,7 @@ pub(crate) async fn agreed(app: &App, purchase: &Purchase, key: &str) -> Answer<
     if !now.is_open()? {
         return Ok(false);
     }
-    advance(&mut tx, &now, now.status()?, PurchaseStatus::Authorized).await?;
+    let advanced = advance(&mut tx, &now, now.status()?, PurchaseStatus::Authorized).await?;
     // A buyer with two windows may have paid in either, so none is forgotten.
     let remembered = sqlx::query!(
         r#"UPDATE purchases
@@ -205,6 +204,9 @@ pub(crate) async fn agreed(app: &App, purchase: &Purchase, key: &str) -> Answer<
     )
     .execute(&mut *tx)
     .await?;
+    if advanced {
+        feed::append(&mut tx, now.buyer, Change::Purchase(now.id)).await?;
+    }
     tx.commit().await?;
     Ok(remembered.rows_affected() == 1)
 }

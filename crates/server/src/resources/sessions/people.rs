@@ -4,6 +4,7 @@ use atelier_contract::{UserId, hex};
 use sqlx::PgTransaction;
 
 use crate::app::App;
+use crate::feed::{self, Change};
 use crate::ledger;
 use crate::refused::Answer;
 use crate::resources::users::check_username;
@@ -62,6 +63,7 @@ async fn make(tx: &mut PgTransaction<'_>, provider: &str, identity: &Identity) -
         .await?;
         if let Some(user) = made {
             ledger::welcome(tx, user).await?;
+            feed::append_all(tx, user, &[Change::Profile, Change::Balance]).await?;
             return Ok(user);
         }
         // The name is taken, or they came twice at once.

@@ -67,7 +67,7 @@ pub(crate) async fn become_artist(
     )
     .execute(&mut *tx)
     .await?;
-    feed::append(&mut tx, caller.user, Change::Profile).await?;
+    feed::append_all(&mut tx, caller.user, &[Change::Profile, Change::Earnings]).await?;
     tx.commit().await?;
     Ok(Json(account(&app, caller.user).await?))
 }
