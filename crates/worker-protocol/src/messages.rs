@@ -1,17 +1,19 @@
 //! What is said: plain data, the same on both sides. Requests and events here; what they carry beside.
 
+mod failure;
 mod progress;
 mod reports;
 mod tasks;
 
 use serde::{Deserialize, Serialize};
 
+pub use failure::*;
 pub use progress::*;
 pub use reports::*;
 pub use tasks::*;
 
 /// Raised whenever a message changes its meaning.
-pub const PROTOCOL_VERSION: u32 = 1;
+pub const PROTOCOL_VERSION: u32 = 2;
 
 /// Chosen by the studio, unique within one worker's life.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -124,6 +126,8 @@ pub enum Backend {
 pub struct DeviceFacts {
     /// As its driver calls it.
     pub name: String,
-    /// Memory of the device in bytes; for a processor that of the machine.
+    /// Memory of the device in bytes; for a processor, and what shares its memory, that of the machine.
     pub memory_bytes: Option<u64>,
+    /// Format that models are loaded in when a task names none.
+    pub dtype: DType,
 }

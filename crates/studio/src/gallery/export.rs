@@ -4,7 +4,7 @@ use std::fs::{self, File};
 use std::io::{ErrorKind, Write};
 use std::path::{Path, PathBuf};
 
-use atelier_contract::{GenerationId, Refusal};
+use atelier_contract::{GenerationId, Number, Refusal};
 use image::ImageFormat;
 
 use super::seed;
@@ -39,9 +39,9 @@ pub async fn export(
     signed: bool,
 ) -> Result<Vec<PathBuf>, Error> {
     if generations.len() > EXPORT_LEN_MAX {
-        let (name, value) = ("pictures".to_owned(), generations.len().to_string());
-        let (min, max) = ("1".to_owned(), EXPORT_LEN_MAX.to_string());
-        return Err(Refusal::NumberOutOfRange { name, value, min, max }.into());
+        return Err(Number::Pictures
+            .out_of_range(generations.len(), 1, EXPORT_LEN_MAX)
+            .into());
     }
     let originals = originals(library, generations).await?;
     let signature = if signed { signature_now(library)? } else { None };

@@ -1,6 +1,4 @@
-//! What a job says on its way, and why it failed.
-
-use std::path::PathBuf;
+//! What a job says on its way.
 
 use serde::{Deserialize, Serialize};
 
@@ -74,90 +72,4 @@ pub struct Pixels {
     /// `3 · width · height` bytes.
     #[serde(with = "serde_bytes")]
     pub rgb: Vec<u8>,
-}
-
-/// Why a job failed, as data: the studio makes the sentence.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub enum Failure {
-    /// Device or machine; a smaller job may pass.
-    OutOfMemory {
-        /// Bytes, when known.
-        needed: Option<u64>,
-    },
-    /// A file that is not what it should be: `reason` in plain words.
-    FileInvalid {
-        /// Which.
-        file: PathBuf,
-        /// In plain words.
-        reason: String,
-    },
-    /// A pickle file, which can run code when read.
-    FileUnsafe {
-        /// Which.
-        file: PathBuf,
-    },
-    /// A file that should be there is not.
-    FileMissing {
-        /// Which.
-        file: PathBuf,
-    },
-    /// None of the file's layers is in the model, or some are not.
-    LoraMismatch {
-        /// Which.
-        file: PathBuf,
-        /// Layers that found their place.
-        matched: u32,
-        /// Layers in the file.
-        layers: u32,
-        /// The others, as the file names them.
-        missing: Vec<String>,
-    },
-    /// Made for another architecture.
-    LoraForOtherModel {
-        /// Which.
-        file: PathBuf,
-        /// The architecture it was made for.
-        made_for: String,
-        /// The model's.
-        model: String,
-    },
-    /// A model that the engine cannot run.
-    ModelUnsupported {
-        /// Which.
-        file: PathBuf,
-        /// In plain words.
-        reason: String,
-    },
-    /// No room for what was to be written.
-    DiskFull {
-        /// Which.
-        file: PathBuf,
-    },
-    /// Nothing may be written there.
-    NotWritable {
-        /// Which.
-        file: PathBuf,
-    },
-    /// Training met a loss that is no number; `kept` is the last good checkpoint's step.
-    LossNotFinite {
-        /// The step.
-        step: u32,
-        /// Step of the last sound checkpoint.
-        kept: Option<u32>,
-    },
-    /// A request that cannot be carried out: `reason` in plain words.
-    RequestInvalid {
-        /// In plain words.
-        reason: String,
-    },
-    /// No such device, or its driver is missing.
-    DeviceUnavailable {
-        /// In plain words.
-        reason: String,
-    },
-    /// A defect; `message` is for the log.
-    Internal {
-        /// For the log.
-        message: String,
-    },
 }

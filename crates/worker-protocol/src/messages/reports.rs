@@ -69,12 +69,36 @@ pub struct Trained {
 /// Whether a trained style is fit to be used.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Health {
-    /// What is wrong, one plain sentence each; empty when it is fit.
-    pub problems: Vec<String>,
+    /// What is wrong; empty when it is fit.
+    pub problems: Vec<HealthProblem>,
     /// Adapted layers.
     pub layers: u32,
     /// Mean absolute difference of a fixed-seed picture with and without the style, 0 to 1.
     pub picture_difference: f64,
+}
+
+/// Why a trained style is not fit to be used.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum HealthProblem {
+    /// Layers hold values that are no numbers.
+    NotNumbers {
+        /// So many.
+        layers: u32,
+    },
+    /// Layers do nothing.
+    NothingLearnt {
+        /// So many.
+        layers: u32,
+    },
+    /// Not all trained layers are found again in the finished file.
+    LayersLost {
+        /// That are found.
+        matched: u32,
+        /// That were trained.
+        layers: u32,
+    },
+    /// A picture with the style is the same as without it.
+    PictureUnchanged,
 }
 
 /// What training would need.
@@ -92,10 +116,68 @@ pub struct Preflight {
     pub adapters: u32,
     /// (width, height, pictures) of every aspect bucket.
     pub buckets: Vec<(u32, u32, u32)>,
-    /// What speaks against starting, in plain words.
-    pub problems: Vec<String>,
-    /// What deserves a look, in plain words.
-    pub warnings: Vec<String>,
+    /// What speaks against starting.
+    pub problems: Vec<PreflightProblem>,
+    /// What deserves a look.
+    pub warnings: Vec<PreflightWarning>,
+}
+
+/// What speaks against starting a training.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum PreflightProblem {
+    /// A setting with which nothing can be trained.
+    Setting {
+        /// Its name among the settings.
+        setting: String,
+    },
+    /// A picture cannot be used.
+    Picture {
+        /// Its file.
+        file: PathBuf,
+    },
+    /// Fewer pictures can be read than a style needs.
+    TooFewPictures {
+        /// That can be read.
+        pictures: u32,
+        /// That are needed.
+        pictures_min: u32,
+    },
+    /// The style has no name to call it by.
+    NoName,
+    /// It needs more memory than is free.
+    Memory {
+        /// Needed.
+        needed_bytes: u64,
+        /// Free.
+        available_bytes: u64,
+    },
+}
+
+/// What deserves a look before a training.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum PreflightWarning {
+    /// Pictures without tags: what they show is learnt as part of the style.
+    Untagged {
+        /// So many.
+        pictures: u32,
+        /// Of so many.
+        all: u32,
+    },
+    /// Pictures that are there more than once, with the same crop.
+    Repeated {
+        /// So many too many.
+        pictures: u32,
+    },
+    /// Not every picture is seen once.
+    NotAllSeen {
+        /// In so many steps.
+        steps: u32,
+    },
+    /// Pictures are smaller than what they are seen at.
+    Enlarged {
+        /// So many.
+        pictures: u32,
+    },
 }
 
 /// A base model, as its files say.

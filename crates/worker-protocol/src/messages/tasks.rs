@@ -90,6 +90,7 @@ pub enum Sampler {
 
 /// Number format of weights and activations.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "specta", derive(specta::Type))]
 #[serde(rename_all = "lowercase")]
 pub enum DType {
     /// 32-bit.
@@ -204,7 +205,7 @@ pub struct Probe {
 
 /// What a probe runs, and the tensors of its two files: inputs of any format (read as the model's), outputs f32.
 /// B: pictures; C, h, w: a latent; D, P: widths of a text encoder's states; N: steps. A missing or wrongly shaped input is
-/// [`super::Failure::RequestInvalid`] with its name and shapes.
+/// [`super::RequestFault::Input`] with its name and shapes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum ProbePart {
