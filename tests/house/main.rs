@@ -1,4 +1,5 @@
 //! The rules of ARCHITECTURE.md, checked against the code itself.
 
+mod buckets;
 mod edges;
 mod statuses;

@@ -88,6 +88,22 @@ test("a refusal is said at once and can be put away", async () => {
   expect(ondismiss).toHaveBeenCalledOnce();
 });
 
+test("a refusal says what was found in it, and no more than is known", async () => {
+  const problems = [
+    { code: "layers_without_effect" as const, details: { layers: 1234 } },
+    { code: "picture_unchanged" as const, details: {} },
+  ];
+  const { rerender } = await render(RefusalNote, { refusal: { code: "style_unhealthy", details: { style: "ink", problems } } });
+  const alert = page.getByRole("alert");
+  await expect
+    .element(alert)
+    .toHaveTextContent("layers that have learnt nothing: 1,234; a picture with the style is the same as without it.");
+  await rerender({ refusal: { code: "out_of_memory", details: { needed_mb: null, available_mb: null } } });
+  await expect.element(alert).toHaveTextContent("The device ran out of memory. Close");
+  await rerender({ refusal: { code: "number_out_of_range", details: { name: "count", value: "999", min: "1", max: "64" } } });
+  await expect.element(alert).toHaveTextContent("Number of pictures: 999 is not between 1 and 64.");
+});
+
 test("emptiness says what belongs here", async () => {
   await render(EmptyState, { icon: "images", title: "No artworks yet", text: "Drop some here." });
   await expect.element(page.getByRole("heading", { name: "No artworks yet" })).toBeVisible();

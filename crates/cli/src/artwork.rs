@@ -70,6 +70,17 @@ pub(crate) enum Command {
         #[arg(long, value_name = "TURNS", default_value_t = 0, value_parser = clap::value_parser!(u8).range(0..=3))]
         turns: u8,
     },
+    /// Write the artworks that training uses for other trainers: OUT/N_name/, cropped and turned, with .txt tags (kohya)
+    Export {
+        /// The style
+        #[arg(long, value_name = "NAME")]
+        style: String,
+        /// N: how often those trainers see each artwork
+        #[arg(long, value_name = "N", default_value_t = 10, value_parser = clap::value_parser!(u32).range(1..=1000))]
+        repeats: u32,
+        /// The folder to write into
+        out: PathBuf,
+    },
     /// Take artworks out of their style
     Remove {
         /// Ids of the artworks
@@ -116,6 +127,16 @@ pub(crate) async fn run(context: &Context, command: Command) -> Result<(), Error
             let library = context.write().await?;
             artworks::set_crop(&library, artwork, area, turns).await?;
             told(context.output, "cropped", &[artwork])
+        }
+        Command::Export { style, repeats, out } => {
+            let library = context.read().await?;
+            let style = styles::find(&library, &style).await?;
+            let out = std::path::absolute(&out).unwrap_or(out);
+            let exported = artworks::export(&library, &style, repeats, &out).await?;
+            let value = json!({ "style": style.name, "folder": exported.folder, "artworks": exported.artworks });
+            context.output.tell(&value, || {
+                format!("wrote {} artworks to {}", exported.artworks, exported.folder.display())
+            })
         }
         Command::Remove { artworks } => {
             let library = context.write().await?;

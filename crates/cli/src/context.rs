@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use atelier_studio::contract::Refusal;
+use atelier_studio::contract::{Finding, Refusal};
 use atelier_studio::protocol::Backend;
 use atelier_studio::worker::Workshop;
 use atelier_studio::{Access, Config, Error, Library};
@@ -58,7 +58,7 @@ impl Context {
             Some(Device::Wgpu) => {
                 return Err(Refusal::DeviceUnavailable {
                     device: "wgpu".into(),
-                    reason: "this version has no worker for it".into(),
+                    reason: Finding::ProgramNotMade {},
                 }
                 .into());
             }

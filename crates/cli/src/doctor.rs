@@ -75,7 +75,7 @@ fn words(report: &Report) -> String {
 
 fn worker_words(worker: &BuildAnswer) -> String {
     let backend = format!("{:?}", worker.backend).to_lowercase();
-    match (&worker.hello, &worker.reason) {
+    match (&worker.hello, &worker.log) {
         (Some(hello), _) => {
             let memory = hello
                 .device
@@ -83,7 +83,7 @@ fn worker_words(worker: &BuildAnswer) -> String {
                 .map_or_else(String::new, |memory| format!(", {}", bytes(memory)));
             format!("{backend}: ready on {}{memory}", hello.device.name)
         }
-        (None, Some(reason)) => format!("{backend}: does not answer: {reason}"),
+        (None, Some(log)) => format!("{backend}: does not answer: {log}"),
         (None, None) => format!("{backend}: not installed"),
     }
 }

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::time::Instant;
 
 use atelier_studio::Error;
-use atelier_studio::contract::{AspectRatio, Refusal, parse_tags};
+use atelier_studio::contract::{AspectRatio, Number, Refusal, parse_tags};
 use atelier_studio::generations::{self, Finished, Order, Update, sampler_named};
 use atelier_studio::inspect;
 use atelier_studio::picture::provenance::StyleFacts;
@@ -118,12 +118,10 @@ pub(crate) fn named_strength(text: &str) -> Result<(String, f64), Refusal> {
     };
     match strength.trim().parse::<f64>() {
         Ok(strength) if strength.is_finite() => Ok((name.to_owned(), strength)),
-        Ok(_) => Err(Refusal::NumberOutOfRange {
-            name: "strength of a style".into(),
-            value: strength.to_owned(),
-            min: (-generations::STRENGTH_MAX).to_string(),
-            max: generations::STRENGTH_MAX.to_string(),
-        }),
+        Ok(_) => {
+            let max = generations::STRENGTH_MAX;
+            Err(Number::Strength.out_of_range(strength, -max, max))
+        }
         Err(_part_of_the_name) => Ok((text.to_owned(), 1.0)),
     }
 }

@@ -47,6 +47,10 @@ impl Output {
             let _ = print(&format!("{object:#}"));
         }
         self.note(&format!("error: {}", self.sentence(refusal)));
+        // A defect is not for people; whoever reports it has the words at hand.
+        if let Refusal::Internal { reason } = refusal {
+            self.note(&format!("  {reason}"));
+        }
     }
 
     /// A refusal in one line.

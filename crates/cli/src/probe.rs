@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use atelier_studio::contract::Refusal;
+use atelier_studio::contract::{Number, Refusal};
 use atelier_studio::generations::sampler_named;
 use atelier_studio::protocol::{LoraUse, Outcome, Probe, ProbePart, Task};
 use atelier_studio::{Error, generations};
@@ -67,13 +67,7 @@ pub(crate) async fn run(context: &Context, arguments: Arguments) -> Result<(), E
     if let Some(steps) = arguments.steps
         && !(1..=generations::STEPS_MAX).contains(&steps)
     {
-        return Err(Refusal::NumberOutOfRange {
-            name: "--steps".into(),
-            value: steps.to_string(),
-            min: "1".into(),
-            max: generations::STEPS_MAX.to_string(),
-        }
-        .into());
+        return Err(Number::Steps.out_of_range(steps, 1, generations::STEPS_MAX).into());
     }
     let output = absolute(arguments.output);
     let task = Task::Probe(Probe {

@@ -8,7 +8,7 @@ use atelier_studio::styles::exchange::{self, Naming};
 use atelier_studio::styles::{self, Readiness, STARTER_MODEL, Style};
 use atelier_studio::training::{self, Choice, Ended, Preset, Update};
 use atelier_studio::worker::Wish;
-use atelier_studio::{Error, tags};
+use atelier_studio::{Error, findings, tags};
 use clap::{Subcommand, ValueEnum};
 use serde::Serialize;
 use serde_json::json;
@@ -291,7 +291,7 @@ fn end_words<'a>(name: &'a str, ended: &'a Ended) -> Result<(End<'a>, String), E
 pub(crate) fn show_update(output: Output, progress: &mut Progress, update: &Update) {
     match update {
         Update::Preflight(preflight) => {
-            for line in preflight_words(preflight) {
+            for line in preflight_words(output, preflight) {
                 progress.say(&line);
             }
         }
@@ -321,7 +321,7 @@ fn show_step(progress: &mut Progress, step: &Step) {
 }
 
 /// What a training will need, in plain words.
-fn preflight_words(preflight: &Preflight) -> Vec<String> {
+fn preflight_words(output: Output, preflight: &Preflight) -> Vec<String> {
     let free = preflight
         .memory_available_bytes
         .map_or_else(String::new, |free| format!(" of {} free", bytes(free)));
@@ -348,6 +348,7 @@ fn preflight_words(preflight: &Preflight) -> Vec<String> {
             duration(preflight.seconds)
         ),
     ];
-    lines.extend(preflight.warnings.iter().map(|warning| format!("note: {warning}")));
+    let notes = preflight.warnings.iter().map(findings::of_warning);
+    lines.extend(notes.map(|note| format!("note: {}", note.words(output.language))));
     lines
 }

@@ -7,6 +7,7 @@ mod amounts;
 mod bytes;
 mod earnings;
 mod feed;
+mod findings;
 mod generations;
 mod ids;
 mod notifications;
@@ -31,6 +32,7 @@ pub use feed::{
     FeedItem, FeedPage, MUTATIONS_PER_PUSH_MAX, Mutation, MutationOutcome, MutationPush, MutationResult,
     MutationsPushed, NewMutation, NewsItem, NewsPage,
 };
+pub use findings::{Finding, Number};
 pub use generations::{
     ATTEMPTS_MAX, Attempt, AttemptFailure, Commit, FAILURE_CHARS_MAX, GenerationChange, GenerationView, Heartbeat,
     JOURNAL_PUSH_LEN_MAX, JournalEntry, JournalOutcome, JournalPush, JournalState, MadeGeneration, NewAttempt,

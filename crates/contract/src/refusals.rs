@@ -4,6 +4,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::Finding;
+
 macro_rules! refusals {
     ($($(#[$doc:meta])* $name:ident = $exit:literal { $($field:ident: $kind:ty),* $(,)? }),+ $(,)?) => {
         /// What a person is told: as JSON `{"code": …, "details": {…}}`.
@@ -19,6 +21,10 @@ macro_rules! refusals {
             /// Name and fields of every refusal, as they are written in the source.
             #[cfg(test)]
             pub(crate) const ALL: &[(&str, &[&str])] = &[$((stringify!($name), &[$(stringify!($field)),*])),+];
+
+            /// Name, field and type of every field.
+            #[cfg(test)]
+            const FIELDS: &[(&str, &str, &str)] = &[$($((stringify!($name), stringify!($field), stringify!($kind)),)*)+];
 
             /// Name of every refusal and what a command ends with that meets it.
             const EXITS: &[(&str, u8)] = &[$((stringify!($name), $exit)),+];
@@ -84,7 +90,7 @@ refusals! {
     /// Its training runs or is paused.
     StyleInTraining = 36 { style: String },
     /// Training ended, but what came out is not fit.
-    StyleUnhealthy = 37 { style: String, problems: Vec<String> },
+    StyleUnhealthy = 37 { style: String, problems: Vec<Finding> },
     /// Nothing that could go on.
     NothingToResume = 38 { style: String },
 
@@ -190,7 +196,7 @@ refusals! {
     /// Another base model has this name.
     ModelNameTaken = 51 { model: String },
     /// A model of a kind that this program cannot run.
-    ModelUnsupported = 52 { file: String, reason: String },
+    ModelUnsupported = 52 { file: String, reason: Finding },
     /// Its files are not those of the manifest.
     ModelDamaged = 53 { model: String, file: String },
     /// Used by styles or generations.
@@ -198,7 +204,7 @@ refusals! {
     /// A pickle file, which can run code when it is read.
     FileUnsafe = 55 { file: String },
     /// Not what it should be.
-    FileInvalid = 56 { file: String, reason: String },
+    FileInvalid = 56 { file: String, reason: Finding },
     /// Is not there.
     FileMissing = 57 { file: String },
     /// Would be overwritten.
@@ -210,7 +216,7 @@ refusals! {
     /// A picture that carries no parameters.
     PictureWithoutParameters = 61 { file: String },
     /// The address does not answer.
-    DownloadFailed = 62 { address: String, reason: String },
+    DownloadFailed = 62 { address: String, reason: Finding },
     /// Neither a local address nor an encrypted one.
     DownloadNotEncrypted = 63 { address: String },
 
@@ -225,30 +231,46 @@ refusals! {
     LibraryDamaged = 73 { path: String },
     /// Written by a newer version.
     LibraryTooNew = 74 { path: String },
-    /// Even the smallest way needs more memory.
-    OutOfMemory = 75 { needed_mb: u64, available_mb: u64 },
+    /// Even the smallest way needs more memory; how much more is known before the work begins, not when the device runs out of it.
+    OutOfMemory = 75 { needed_mb: Option<u64>, available_mb: Option<u64> },
     /// No build of the worker is there.
     WorkerMissing = 76 { path: String },
     /// The worker ended without a word, again and again.
-    WorkerCrashed = 77 { attempts: u32, reason: String },
+    WorkerCrashed = 77 { attempts: u32, reason: Finding },
     /// The worker is of another version.
     WorkerMismatch = 78 { path: String },
     /// No driver or no such device.
-    DeviceUnavailable = 79 { device: String, reason: String },
+    DeviceUnavailable = 79 { device: String, reason: Finding },
     /// Training met a loss that is no number.
     LossNotFinite = 80 { style: String, step: u32, kept_step: u32 },
     /// The preflight speaks against it.
-    TrainingNotPossible = 81 { style: String, problems: Vec<String> },
+    TrainingNotPossible = 81 { style: String, problems: Vec<Finding> },
     /// No such job.
     JobUnknown = 82 { job: i64 },
     /// It has ended already.
     JobEnded = 83 { job: i64, status: String },
     /// No such generation.
     GenerationUnknown = 84 { generation: i64 },
-    /// A request that cannot be carried out.
+    /// A request that the server cannot carry out: `reason` is for whoever wrote the program that asked.
     RequestInvalid = 85 { reason: String },
     /// Nothing to sign pictures with.
     SignatureMissing = 86 {},
+    /// A request that the worker cannot carry out.
+    NotPossible = 110 { reason: Finding },
+    /// Neither a style nor a tag says what to make.
+    NothingToMake = 111 {},
+    /// The download runs already.
+    DownloadRunning = 112 { model: String },
+    /// No day and no instant.
+    DayInvalid = 113 { day: String },
+    /// The starter model is part of the program.
+    StarterStays = 114 { model: String },
+    /// A training of the style is paused.
+    TrainingPaused = 115 { style: String },
+    /// The artist's name is too long for a picture.
+    ArtistNameTooLong = 116 { chars: usize, chars_max: usize },
+    /// Nothing can be seen in a signature.
+    SignatureEmpty = 117 {},
     /// The person ended it.
     Cancelled = 100 {},
     /// A defect; the log has the rest.
@@ -298,6 +320,19 @@ mod tests {
         assert!(codes.iter().all(|(_, exit)| (1..126).contains(exit) && *exit != 2));
         assert_eq!(codes[0], ("internal".to_owned(), 1));
         assert_eq!(Refusal::Cancelled {}.exit_code(), 100);
+    }
+
+    #[test]
+    fn why_something_was_refused_is_never_free_text() {
+        // The server's reasons are for programs; a defect's is for the log.
+        let free = ["UploadRefused", "SignInFailed", "RequestInvalid", "Internal"];
+        for (name, field, kind) in Refusal::FIELDS {
+            let why = ["reason", "problems", "warnings", "message"].contains(field);
+            assert!(
+                !why || kind.contains("Finding") || free.contains(name),
+                "{name}.{field} is a {kind}"
+            );
+        }
     }
 
     #[test]

@@ -8,7 +8,7 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value, json};
 
-use crate::error::{EngineError, Result};
+use crate::error::{EngineError, FileFault, ModelFault, Result};
 
 /// One value for all blocks, or one for each.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
@@ -154,6 +154,7 @@ impl UnetConfig {
             let types = format!("{:?} and {:?}", config.down_block_types, config.up_block_types);
             return Err(EngineError::unsupported(
                 file,
+                ModelFault::OtherKind,
                 format!("its blocks are {types}, which this engine does not know"),
             ));
         }
@@ -234,6 +235,9 @@ impl VaeConfig {
             {
                 return Err(EngineError::unsupported(
                     file,
+                    ModelFault::Setting {
+                        setting: key.to_owned(),
+                    },
                     format!("its {key} are {names:?}, which this engine does not know"),
                 ));
             }
@@ -422,13 +426,15 @@ impl SchedulerConfig {
 /// When the file is missing or holds something else.
 pub(crate) fn read_object(file: &Path) -> Result<Map<String, Value>> {
     let text = std::fs::read_to_string(file).map_err(EngineError::io(file))?;
-    serde_json::from_str(&text).map_err(|error| EngineError::invalid(file, format!("it is not a JSON object: {error}")))
+    serde_json::from_str(&text)
+        .map_err(|error| EngineError::invalid(file, FileFault::NotConfiguration, error.to_string()))
 }
 
 fn parse<T: DeserializeOwned>(file: &Path, value: Map<String, Value>) -> Result<T> {
     // A `null` means the default, as it does to the libraries that wrote the file.
     let value = value.into_iter().filter(|(_, value)| !value.is_null()).collect();
-    serde_json::from_value(Value::Object(value)).map_err(|error| EngineError::invalid(file, format!("{error}")))
+    serde_json::from_value(Value::Object(value))
+        .map_err(|error| EngineError::invalid(file, FileFault::NotConfiguration, error.to_string()))
 }
 
 /// Refuses fields with another value than those listed (or absent, or `null`).
@@ -440,6 +446,9 @@ fn only(file: &Path, object: &Map<String, Value>, fields: &[(&str, &[Value])]) -
             Some(value) => {
                 return Err(EngineError::unsupported(
                     file,
+                    ModelFault::Setting {
+                        setting: (*name).to_owned(),
+                    },
                     format!("its {name} is {value}, which this engine does not know"),
                 ));
             }

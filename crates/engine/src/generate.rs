@@ -5,7 +5,7 @@ use std::ops::ControlFlow;
 use candle_core::{DType, Tensor};
 use image::RgbImage;
 
-use crate::error::{EngineError, Result};
+use crate::error::{EngineError, RequestFault, Result};
 use crate::model::{Architecture, Model};
 use crate::noise::NoiseSource;
 use crate::samplers::{Sampler, SamplerKind};
@@ -85,8 +85,8 @@ pub fn generate(
     let multiple = model.size_multiple();
     let (width, height) = (request.width, request.height);
     if width == 0 || height == 0 || width % multiple != 0 || height % multiple != 0 {
-        let reason = format!("pictures of this model measure multiples of {multiple} pixels, not {width}×{height}");
-        return Err(EngineError::RequestInvalid(reason));
+        let multiple_px = multiple as u32;
+        return Err(EngineError::RequestInvalid(RequestFault::Size { multiple_px }));
     }
     let guided = request.guidance > 1.0;
     let conditioning = conditioning(model, request, guided)?;
@@ -221,5 +221,5 @@ fn to_image(picture: &Tensor) -> Result<RgbImage> {
         .flatten_all()?
         .to_vec1::<u8>()?;
     let image = RgbImage::from_raw(width as u32, height as u32, bytes);
-    image.ok_or_else(|| EngineError::RequestInvalid("the decoder gave a picture of another size".into()))
+    image.ok_or_else(|| EngineError::Defect("the decoder gave a picture of another size".into()))
 }

@@ -24,4 +24,4 @@ pub mod unet;
 pub mod vae;
 pub mod weights;
 
-pub use error::{EngineError, Result};
+pub use error::{EngineError, FileFault, ModelFault, RequestFault, Result};

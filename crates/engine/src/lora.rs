@@ -14,7 +14,7 @@ pub use naming::Naming;
 pub use write::{LoraLayer, write};
 
 use crate::adapter::AdapterSlot;
-use crate::error::{EngineError, Result};
+use crate::error::{EngineError, FileFault, Result};
 use crate::model::{Architecture, Model};
 use crate::weights::SafeTensors;
 use naming::{Names, Piece};
@@ -75,13 +75,17 @@ impl LoraFile {
                     "lora_magnitude",
                     "diff",
                 ];
-                let reason = match other.iter().find(|kind| name.contains(*kind)) {
-                    Some(kind) => {
-                        format!("the tensor {name} belongs to an adapter of a kind ({kind}) that is not supported")
-                    }
-                    None => format!("the tensor {name} is not part of a LoRA"),
+                let fault = match other.iter().find(|kind| name.contains(*kind)) {
+                    Some(kind) => FileFault::OtherAdapter {
+                        adapter: kind.trim_end_matches('_').to_owned(),
+                    },
+                    None => FileFault::NotALora,
                 };
-                return Err(EngineError::invalid(path, reason));
+                return Err(EngineError::invalid(
+                    path,
+                    fault,
+                    format!("the tensor {name} is not part of a LoRA"),
+                ));
             };
             let entry = parts.entry(layer).or_default();
             match piece {
@@ -100,6 +104,7 @@ impl LoraFile {
             let (Some((down_name, down)), Some((up_name, up))) = (down, up) else {
                 return Err(EngineError::invalid(
                     path,
+                    FileFault::LayerIncomplete { layer: name.clone() },
                     format!("the layer {name} has only one of its two matrices"),
                 ));
             };
@@ -107,6 +112,7 @@ impl LoraFile {
                 let shapes = format!("{:?} and {:?}", down.dims(), up.dims());
                 return Err(EngineError::invalid(
                     path,
+                    FileFault::LayerIncomplete { layer: name.clone() },
                     format!("the matrices of layer {name} do not fit each other: {shapes}"),
                 ));
             }

@@ -4,9 +4,9 @@ use std::ops::ControlFlow;
 
 use candle_core::{DType, Tensor};
 
-use crate::error::{EngineError, Result};
+use crate::error::{EngineError, RequestFault, Result};
 use crate::generate::{GenerateRequest, generate};
-use crate::model::{Architecture, Model};
+use crate::model::Model;
 use crate::samplers::SamplerKind;
 use crate::train::measured_step;
 
@@ -85,14 +85,12 @@ pub fn training_step(model: &Model, size: usize, batch: usize) -> Result<Work<'_
 fn check(model: &Model, size: usize, batch: usize) -> Result<usize> {
     // SDXL has one level less but downsamples as often; the multiple says all.
     let multiple = model.size_multiple();
-    if size == 0 || !size.is_multiple_of(multiple) || batch == 0 {
-        let family = match model.architecture {
-            Architecture::Sd15 => "SD 1.5",
-            Architecture::Sdxl => "SDXL",
-        };
-        return Err(EngineError::RequestInvalid(format!(
-            "the size of pictures of this {family} model is a multiple of {multiple} pixels, and the batch at least 1"
-        )));
+    if batch == 0 {
+        return Err(EngineError::RequestInvalid(RequestFault::Setting { setting: "batch" }));
+    }
+    if size == 0 || !size.is_multiple_of(multiple) {
+        let multiple_px = multiple as u32;
+        return Err(EngineError::RequestInvalid(RequestFault::Size { multiple_px }));
     }
     Ok(size / model.vae_config.factor())
 }

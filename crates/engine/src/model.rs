@@ -9,7 +9,7 @@ use candle_core::{DType, Device, Tensor};
 
 use crate::adapter::AdapterRegistry;
 use crate::config::{SchedulerConfig, TextEncoderConfig, UnetConfig, VaeConfig, read_object};
-use crate::error::{EngineError, Result};
+use crate::error::{EngineError, ModelFault, Result};
 use crate::text_encoder::TextEncoder;
 use crate::tokenizer::Tokenizer;
 use crate::unet::{AddedConditions, Conditioning, Unet};
@@ -113,6 +113,7 @@ impl Model {
             other => {
                 return Err(EngineError::unsupported(
                     &index_file,
+                    ModelFault::OtherKind,
                     format!("its pipeline is {other}; SD 1.5 and SDXL are known"),
                 ));
             }

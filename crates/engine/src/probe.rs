@@ -5,7 +5,7 @@ use std::path::Path;
 
 use candle_core::{DType, Tensor};
 
-use crate::error::{EngineError, Result};
+use crate::error::{EngineError, RequestFault, Result};
 use crate::lora::LoraFile;
 use crate::model::{Architecture, Model};
 use crate::noise::NoiseSource;
@@ -44,15 +44,15 @@ impl<'a> Inputs<'a> {
 
     /// A tensor of the described shape.
     fn get(&self, name: &str, shape: &[Option<usize>], dtype: DType) -> Result<Tensor> {
-        let wanted = || {
-            let sizes = shape
-                .iter()
-                .map(|size| size.map_or("any".into(), |size| size.to_string()));
-            format!("[{}]", sizes.collect::<Vec<_>>().join(", "))
+        let refused = |found: Option<Vec<usize>>| {
+            EngineError::RequestInvalid(RequestFault::Input {
+                input: name.to_owned(),
+                found,
+                wanted: shape.to_vec(),
+            })
         };
-        let refused = |why: String| EngineError::RequestInvalid(format!("the input {name} {why}"));
         let Some(facts) = self.file.facts(name) else {
-            return Err(refused(format!("is missing; it should have the shape {}", wanted())));
+            return Err(refused(None));
         };
         let fits = facts.shape.len() == shape.len()
             && facts
@@ -61,8 +61,7 @@ impl<'a> Inputs<'a> {
                 .zip(shape)
                 .all(|(&found, wanted)| wanted.is_none_or(|wanted| wanted == found));
         if !fits {
-            let found = &facts.shape;
-            return Err(refused(format!("has the shape {found:?}; it should have {}", wanted())));
+            return Err(refused(Some(facts.shape.clone())));
         }
         Ok(self.file.load(name, dtype)?.to_device(&self.model.device)?)
     }
@@ -105,10 +104,10 @@ pub fn text(inputs: &Inputs<'_>) -> Result<Tensors> {
         let largest = ids.flatten_all()?.max(0)?.to_scalar::<i64>()?;
         let smallest = ids.flatten_all()?.min(0)?.to_scalar::<i64>()?;
         if smallest < 0 || largest >= part.config.vocab_size as i64 {
-            let size = part.config.vocab_size;
-            return Err(EngineError::RequestInvalid(format!(
-                "the input {name} holds ids outside the vocabulary of {size} tokens"
-            )));
+            return Err(EngineError::RequestInvalid(RequestFault::Tokens {
+                input: name.to_owned(),
+                vocabulary: part.config.vocab_size,
+            }));
         }
         let encoding = part.encoder.forward(&ids.to_dtype(DType::U32)?)?;
         outputs.insert(format!("last_hidden_state{suffix}"), encoding.last_hidden_state);

@@ -11,7 +11,7 @@ use std::str::FromStr;
 use candle_core::{Result as Computed, Tensor};
 
 use crate::config::SchedulerConfig;
-use crate::error::{EngineError, Result};
+use crate::error::{EngineError, RequestFault, Result};
 
 /// The samplers by the names that users know.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -48,8 +48,7 @@ impl FromStr for SamplerKind {
     type Err = EngineError;
 
     fn from_str(name: &str) -> Result<Self> {
-        let known = Self::ALL.map(Self::name).join(", ");
-        let unknown = || EngineError::RequestInvalid(format!("there is no sampler {name}; known are {known}"));
+        let unknown = || EngineError::RequestInvalid(RequestFault::NameUnknown { name: name.to_owned() });
         Self::ALL
             .into_iter()
             .find(|kind| kind.name() == name)
@@ -100,9 +99,10 @@ impl Sampler {
     pub fn new(kind: SamplerKind, config: &SchedulerConfig, steps: usize) -> Result<Self> {
         if steps == 0 || steps >= config.num_train_timesteps {
             let most = config.num_train_timesteps - 1;
-            return Err(EngineError::RequestInvalid(format!(
-                "steps must be between 1 and {most}, not {steps}"
-            )));
+            return Err(EngineError::RequestInvalid(RequestFault::Steps {
+                steps: steps as u64,
+                steps_max: most as u64,
+            }));
         }
         let (walk, timesteps) = match kind {
             SamplerKind::Ddim => {

@@ -10,7 +10,7 @@ use tokenizers::pre_tokenizers::sequence::Sequence as PreTokenizers;
 use tokenizers::pre_tokenizers::split::{Split, SplitPattern};
 use tokenizers::{AddedToken, NormalizerWrapper, PreTokenizerWrapper, SplitDelimiterBehavior};
 
-use crate::error::{EngineError, Result};
+use crate::error::{EngineError, FileFault, RequestFault, Result};
 
 /// How CLIP parts a text into words. Source: openai/CLIP, `simple_tokenizer.py`.
 const WORDS: &str = r"'s|'t|'re|'ve|'m|'ll|'d|[\p{L}]+|[\p{N}]|[^\s\p{L}\p{N}]+";
@@ -47,7 +47,8 @@ impl Tokenizer {
                 return Err(EngineError::FileMissing { file: file.clone() });
             }
         }
-        let invalid = |error: tokenizers::Error| EngineError::invalid(&words, error.to_string());
+        let invalid =
+            |error: tokenizers::Error| EngineError::invalid(&words, FileFault::NotVocabulary, error.to_string());
         let (words, merges) = (words.to_string_lossy(), merges.to_string_lossy());
         let model = BPE::from_file(&words, &merges)
             .unk_token(END.into())
@@ -69,7 +70,10 @@ impl Tokenizer {
         let padding = padding_token(folder)?;
         vocabulary.add_special_tokens(&[START, END, &padding].map(|token| AddedToken::from(token, true)));
         let id = |token: &str| {
-            let missing = || EngineError::invalid(&folder.join("vocab.json"), format!("the token {token} is missing"));
+            let missing = || {
+                let reason = format!("the token {token} is missing");
+                EngineError::invalid(&folder.join("vocab.json"), FileFault::NotVocabulary, reason)
+            };
             vocabulary.token_to_id(token).ok_or_else(missing)
         };
         let padding = id(&padding)?;
@@ -108,8 +112,10 @@ impl Tokenizer {
         match &self.vocabulary {
             Vocabulary::Files(vocabulary) => {
                 let encoding = vocabulary.encode_fast(prompt, false);
-                let encoding = encoding
-                    .map_err(|error| EngineError::RequestInvalid(format!("the prompt cannot be spelt: {error}")))?;
+                let encoding = encoding.map_err(|error| {
+                    tracing::warn!("the prompt cannot be spelt: {error}");
+                    EngineError::RequestInvalid(RequestFault::Prompt)
+                })?;
                 ids.extend_from_slice(encoding.get_ids());
             }
             Vocabulary::Clip(vocabulary) => {

@@ -25,15 +25,16 @@ use std::time::Instant;
 use candle_core::{D, DType, Tensor};
 
 pub use adapters::AdaptedPart;
+pub use buckets::bucket;
 pub(crate) use checkpoint::write_whole;
 pub use measure::measured_step;
 pub use preflight::preflight;
 pub use request::{
-    Control, Health, Preflight, TrainEvent, TrainPhase, TrainProgress, TrainRequest, TrainSettings, Trained,
-    TrainingPicture,
+    Control, Health, HealthProblem, Preflight, PreflightProblem, PreflightWarning, TrainEvent, TrainPhase,
+    TrainProgress, TrainRequest, TrainSettings, Trained, TrainingPicture,
 };
 
-use crate::error::{EngineError, Result};
+use crate::error::{EngineError, FileFault, Result};
 use crate::model::Model;
 use crate::ops::AdapterGradients;
 use adapters::Adapters;
@@ -121,6 +122,7 @@ impl<'a> Training<'a> {
         if values.dims() != self.optimizer.mean.dims() {
             return Err(EngineError::invalid(
                 &self.request.folder,
+                FileFault::OtherTraining,
                 "its checkpoint has another size",
             ));
         }
@@ -296,7 +298,7 @@ fn say(observe: &mut dyn FnMut(TrainEvent) -> Control, phase: TrainPhase, step: 
 /// Two trainings with the same hash go through the same losses.
 fn made_of(model: &Model, request: &TrainRequest, adapters: &Adapters) -> Result<String> {
     let settings = serde_json::to_string(&request.settings)
-        .map_err(|error| EngineError::RequestInvalid(format!("the settings cannot be written down: {error}")))?;
+        .map_err(|error| EngineError::Defect(format!("the settings cannot be written down: {error}")))?;
     let mut parts = vec![settings, request.trigger.clone(), adapters.layout()];
     parts.push(format!(
         "{} {} {:?}",

@@ -15,7 +15,7 @@ pub(crate) use original::{Original, unet_prefixes};
 pub use save::save;
 
 use crate::adapter::{AdapterRegistry, AdapterSlot};
-use crate::error::{EngineError, Result};
+use crate::error::{EngineError, FileFault, Result};
 use crate::layers::{Conv2d, GroupNorm, LayerNorm, Linear};
 use crate::ops::Convolution;
 
@@ -130,7 +130,7 @@ impl Weights {
             }
             Source::Files { files, names, .. } => (files, names),
         };
-        let missing = || EngineError::invalid(files[0].path(), format!("the tensor {name} is missing"));
+        let missing = || EngineError::tensor_missing(files[0].path(), &name);
         let (stored, cut) = self.find(&name).ok_or_else(missing)?;
         let file = &files[*names.get(&stored).ok_or_else(missing)?];
         let tensor = file.load(&stored, self.dtype)?;
@@ -149,6 +149,7 @@ impl Weights {
             let found = tensor.dims();
             return Err(EngineError::invalid(
                 file.path(),
+                FileFault::TensorShape { tensor: name.clone() },
                 format!("the tensor {name} has shape {found:?}, not {shape:?}"),
             ));
         }
@@ -278,7 +279,7 @@ fn find_files(folder: &Path, base_names: &[&str]) -> Result<Vec<PathBuf>> {
 fn shards(folder: &Path, index: &Path) -> Result<Vec<PathBuf>> {
     let object = crate::config::read_object(index)?;
     let map = object.get("weight_map").and_then(|map| map.as_object());
-    let map = map.ok_or_else(|| EngineError::invalid(index, "it has no weight_map"))?;
+    let map = map.ok_or_else(|| EngineError::invalid(index, FileFault::NotConfiguration, "it has no weight_map"))?;
     let mut names: Vec<_> = map.values().filter_map(|name| name.as_str()).collect();
     names.sort_unstable();
     names.dedup();
@@ -288,6 +289,7 @@ fn shards(folder: &Path, index: &Path) -> Result<Vec<PathBuf>> {
             [std::path::Component::Normal(_)] => Ok(folder.join(name)),
             _ => Err(EngineError::invalid(
                 index,
+                FileFault::NotConfiguration,
                 format!("it names a file outside its folder: {name}"),
             )),
         })

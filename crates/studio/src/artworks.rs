@@ -1,6 +1,7 @@
 //! Artworks: the pictures that a style is trained from. Each is a file that never changes; crop, rotation and tags are data beside it.
 
 mod container;
+mod export;
 mod file;
 mod import;
 mod near_duplicates;
@@ -18,10 +19,11 @@ use sqlx::{Sqlite, Transaction};
 use crate::styles::side_px_min;
 use crate::{Error, Library, tags};
 
+pub use export::{Exported, export};
 pub(crate) use file::decode_upright;
 pub use file::{ARTWORK_BYTES_MAX, ARTWORK_PIXELS_MAX};
 pub use import::{ImportReport, Imported, Known, TagRefused, import};
-pub use report::{ArtworkReport, DatasetReport, NearDuplicate, report};
+pub use report::{ArtworkReport, DatasetReport, NearDuplicate, bucket, report};
 
 /// Most artworks of one page of a list.
 pub const PAGE_LEN_MAX: u32 = 1000;

@@ -7,7 +7,7 @@ mod detail;
 mod export;
 mod sweep;
 
-use atelier_contract::{GenerationId, JobId, Refusal, StyleId, Tag};
+use atelier_contract::{GenerationId, JobId, Number, Refusal, StyleId, Tag};
 use chrono::{DateTime, NaiveDate, NaiveTime, SecondsFormat, Utc};
 use serde::{Deserialize, Serialize};
 use sqlx::{QueryBuilder, Sqlite};
@@ -78,7 +78,7 @@ pub struct Card {
 /// Ids of all pictures that `filter` lets through, newest first. Ids, not times, tell which is newer: a clock can be set back.
 ///
 /// # Errors
-/// [`Refusal::RequestInvalid`] for a day that is none, [`Error::Database`].
+/// [`Refusal::DayInvalid`] for a day that is none, [`Error::Database`].
 pub async fn find(library: &Library, filter: &GalleryFilter) -> Result<Vec<GenerationId>, Error> {
     let mut query = query(filter)?;
     // All ids as one value: 100,000 rows would each be handed from the database's thread to this one.
@@ -156,12 +156,7 @@ fn instant(text: &str) -> Result<String, Error> {
             text.parse::<NaiveDate>()
                 .map(|day| day.and_time(NaiveTime::MIN).and_utc())
         })
-        .map_err(|error| {
-            tracing::debug!(%error, text, "not a day");
-            Refusal::RequestInvalid {
-                reason: format!("“{text}” is no day and no instant"),
-            }
-        })?;
+        .map_err(|_no_day| Refusal::DayInvalid { day: text.to_owned() })?;
     Ok(written(instant))
 }
 
@@ -229,9 +224,7 @@ fn seed(bits: i64) -> String {
 /// [`Refusal::NumberOutOfRange`], [`Refusal::GenerationUnknown`], [`Error::Database`].
 pub async fn rate(library: &Library, ids: &[GenerationId], rating: u8) -> Result<(), Error> {
     if rating > RATING_MAX {
-        let (name, value) = ("rating".to_owned(), rating.to_string());
-        let (min, max) = ("0".to_owned(), RATING_MAX.to_string());
-        return Err(Refusal::NumberOutOfRange { name, value, min, max }.into());
+        return Err(Number::Rating.out_of_range(rating, 0, RATING_MAX).into());
     }
     let mut tx = library.begin().await?;
     let ids = known(&mut tx, ids).await?;
@@ -320,7 +313,7 @@ mod tests {
         );
         assert!(matches!(
             instant("yesterday"),
-            Err(Error::Refused(Refusal::RequestInvalid { .. }))
+            Err(Error::Refused(Refusal::DayInvalid { .. }))
         ));
     }
 }

@@ -48,7 +48,7 @@ struct Usable {
 ///
 /// # Errors
 /// [`Refusal::StyleUnknown`], [`Refusal::StyleNotTrained`], [`Refusal::StyleInTraining`], [`Refusal::StyleUnhealthy`],
-/// [`Refusal::ModelUnknown`], [`Refusal::NumberOutOfRange`], [`Refusal::RequestInvalid`], and [`Refusal::NotWritable`] or [`Refusal::DiskFull`] for the
+/// [`Refusal::ModelUnknown`], [`Refusal::NumberOutOfRange`], [`Refusal::NothingToMake`], and [`Refusal::NotWritable`] or [`Refusal::DiskFull`] for the
 /// folder of copies.
 pub async fn place(library: &Library, config: &Config, workshop: &mut Workshop, order: &Order) -> Result<JobId, Error> {
     order.check()?;

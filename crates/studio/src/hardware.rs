@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use atelier_worker_protocol::{Backend, DType, Hello};
 use serde::Serialize;
 use sysinfo::{Disks, MemoryRefreshKind, RefreshKind, System};
 
@@ -100,14 +101,48 @@ pub async fn report(config: &Config, library: Option<&Library>) -> Report {
     }
 }
 
-/// Memory that a worker would work in: of the device that it chooses, or of the machine when no worker answers. Starts and ends
-/// a worker, which may take a second.
-pub async fn device_memory_bytes(config: &Config) -> u64 {
-    let hello = Workshop::new(&config.programs, None).hello().await;
-    hello
-        .ok()
-        .and_then(|hello| hello.device.memory_bytes)
-        .unwrap_or_else(|| memory_bytes().0)
+/// What does the work, as far as it decides what fits.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Device {
+    /// Bytes that a worker works in.
+    pub memory_bytes: u64,
+    /// Format of weights there.
+    pub dtype: DType,
+}
+
+impl Device {
+    /// The device of a worker, in a machine with so much memory. What has no memory of its own uses the machine's.
+    #[must_use]
+    pub fn of(hello: &Hello, machine_bytes: u64) -> Self {
+        let own = match hello.backend {
+            // Of a container less may be there than the worker sees.
+            Backend::Cpu => None,
+            Backend::Cuda | Backend::Metal => hello.device.memory_bytes,
+        };
+        Self {
+            memory_bytes: own.unwrap_or(machine_bytes),
+            dtype: hello.device.dtype,
+        }
+    }
+
+    /// The processor of a machine where no worker answers.
+    #[must_use]
+    pub const fn processor(machine_bytes: u64) -> Self {
+        Self {
+            memory_bytes: machine_bytes,
+            dtype: DType::F32,
+        }
+    }
+}
+
+/// The device that would do the work; `None` when no worker answers in time. Starts and ends a worker, which may take a second.
+pub async fn device(config: &Config) -> Option<Device> {
+    let mut workshop = Workshop::new(&config.programs, None);
+    let hello = tokio::time::timeout(ANSWER_TIMEOUT, workshop.hello())
+        .await
+        .ok()?
+        .ok()?;
+    Some(Device::of(&hello, memory_bytes().0))
 }
 
 /// Memory of the machine, or of the container it pretends to be: (in all, available), in bytes.

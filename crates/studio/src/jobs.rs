@@ -5,7 +5,7 @@
 
 mod queue;
 
-use atelier_contract::{GenerationStatus, JobId, JobKind, JobStatus, Refusal, StyleId, TrainingStatus};
+use atelier_contract::{Finding, GenerationStatus, JobId, JobKind, JobStatus, Refusal, StyleId, TrainingStatus};
 use sqlx::{Sqlite, SqliteConnection, Transaction};
 
 use crate::{Error, Library};
@@ -161,7 +161,7 @@ pub(crate) async fn recover(library: &Library) -> Result<Recovered, Error> {
         } else {
             let reason = Refusal::WorkerCrashed {
                 attempts: RETRIES_MAX + 1,
-                reason: "the program was ended".into(),
+                reason: Finding::StudioEnded {},
             };
             let (retrying, failed) = put_back(&mut tx, job, &reason).await?;
             recovered.retrying += retrying;

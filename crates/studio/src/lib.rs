@@ -8,6 +8,7 @@ pub mod config;
 pub mod demo;
 mod desk;
 mod error;
+pub mod findings;
 pub mod gallery;
 pub mod generations;
 pub mod hardware;

@@ -16,7 +16,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use atelier_contract::Refusal;
+use atelier_contract::{Finding, Refusal};
 use atelier_worker_protocol::{ModelFacts, Outcome, Task};
 use serde::Serialize;
 
@@ -182,7 +182,7 @@ pub async fn import(
     let mut model = examine(&path, &id, workshop, work).await?;
     let mut url = path.to_str().ok_or_else(|| Refusal::FileInvalid {
         file: path.display().to_string(),
-        reason: "its path is not Unicode".into(),
+        reason: Finding::PathNotUnicode {},
     })?;
     let own = format!("{SHELF}/{}", crate::picture::provenance::slug(&id));
     if copy {
@@ -219,13 +219,11 @@ pub async fn verify(model: &Model) -> Result<Vec<String>, Error> {
 /// Takes a model out of the library; its files only when they are the library's own.
 ///
 /// # Errors
-/// [`Refusal::ModelUnknown`], [`Refusal::ModelInUse`], [`Refusal::RequestInvalid`] for the starter.
+/// [`Refusal::ModelUnknown`], [`Refusal::ModelInUse`], [`Refusal::StarterStays`] for the starter.
 pub async fn remove(library: &Library, config: &Config, id: &str) -> Result<(), Error> {
     if id == styles::STARTER_MODEL {
-        return Err(Refusal::RequestInvalid {
-            reason: "the starter model is part of the program".into(),
-        }
-        .into());
+        let model = id.to_owned();
+        return Err(Refusal::StarterStays { model }.into());
     }
     let models = list(library, config).await?;
     let Some(model) = models.iter().find(|model| model.id == id) else {

@@ -7,12 +7,12 @@ use std::path::Path;
 use std::sync::Arc;
 
 use atelier_contract::{JobId, StyleId};
-use tokio::sync::{Mutex, broadcast};
+use tokio::sync::{Mutex, OnceCell, broadcast};
 
 use crate::artworks::{self, DatasetReport};
 use crate::desk::{Desk, Teller};
 use crate::generations::{self, Choices, GenerationRequest, StyleReceipt, StyleUse};
-use crate::hardware;
+use crate::hardware::{self, Device};
 use crate::jobs::{self, Job};
 use crate::models::{self, Downloads, InstalledModel, Models};
 use crate::styles::{self, Style, exchange};
@@ -39,6 +39,7 @@ struct Inner {
     works: Works,
     /// One question at a time, each with a worker that ends with it.
     questions: Mutex<()>,
+    device: OnceCell<Device>,
 }
 
 impl Studio {
@@ -60,6 +61,7 @@ impl Studio {
             downloads: Downloads::default(),
             works: Works::default(),
             questions: Mutex::new(()),
+            device: OnceCell::new(),
         };
         Ok(Self { inner: Arc::new(inner) })
     }
@@ -251,8 +253,17 @@ impl Studio {
     /// # Errors
     /// Those of [`models::overview`].
     pub async fn models(&self) -> Result<Models, Error> {
-        let (memory_bytes, _) = hardware::memory_bytes();
-        models::overview(self.library(), self.config(), &self.inner.downloads, memory_bytes).await
+        let device = self.device().await;
+        models::overview(self.library(), self.config(), &self.inner.downloads, device).await
+    }
+
+    /// What does the work: asked once, a worker's answer stays true as long as the studio is open.
+    async fn device(&self) -> Device {
+        let asked = async || hardware::device(self.config()).await.ok_or(());
+        match self.inner.device.get_or_try_init(asked).await {
+            Ok(device) => *device,
+            Err(()) => Device::processor(hardware::memory_bytes().0),
+        }
     }
 
     /// Takes in a base model by reference.

@@ -12,7 +12,7 @@ use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 
-use atelier_contract::{JobId, JobKind, JobStatus, Refusal, StyleId, TrainingStatus};
+use atelier_contract::{JobId, JobKind, JobStatus, Number, Refusal, StyleId, TrainingStatus};
 use atelier_worker_protocol::{
     Outcome, Preflight, Preview, Progress, Task, Train, TrainSettings, Trained, TrainingPicture,
 };
@@ -23,7 +23,7 @@ use crate::artworks::{self, Artwork};
 use crate::models::{self, Model, download::sha256_of};
 use crate::styles::{self, Style};
 use crate::worker::{Wish, Workshop};
-use crate::{Config, Error, Library, jobs};
+use crate::{Config, Error, Library, findings, jobs};
 
 pub use presets::Preset;
 use run::{LossCurve, Run, folder_of};
@@ -134,11 +134,8 @@ pub async fn place(
     let style = styles::find(library, &choice.style).await?;
     let open = open_job(library, style.id).await?;
     if open.is_some() && !choice.restart {
-        let reason = format!(
-            "the training of “{}” is paused: go on with --resume, or start again with --restart",
-            style.name
-        );
-        return Err(Refusal::RequestInvalid { reason }.into());
+        let style = style.name;
+        return Err(Refusal::TrainingPaused { style }.into());
     }
     let request = prepare(library, config, workshop, choice, &style, on_update).await?;
     enqueue(library, &style, open, &request).await
@@ -217,17 +214,12 @@ impl Request {
 }
 
 fn check(choice: &Choice) -> Result<(), Refusal> {
-    let within = |name: &str, value: Option<u32>, max: u32| match value {
-        Some(value) if !(1..=max).contains(&value) => Err(Refusal::NumberOutOfRange {
-            name: name.to_owned(),
-            value: value.to_string(),
-            min: "1".to_owned(),
-            max: max.to_string(),
-        }),
+    let within = |number: Number, value: Option<u32>, max: u32| match value {
+        Some(value) if !(1..=max).contains(&value) => Err(number.out_of_range(value, 1, max)),
         Some(_) | None => Ok(()),
     };
-    within("--steps", choice.steps, STEPS_MAX)?;
-    within("--rank", choice.rank, RANK_MAX)
+    within(Number::Steps, choice.steps, STEPS_MAX)?;
+    within(Number::Rank, choice.rank, RANK_MAX)
 }
 
 /// The style's training that waits or is paused.
@@ -275,14 +267,14 @@ fn against(style: &Style, preflight: &Preflight) -> Option<Refusal> {
     let needed = preflight.memory_bytes;
     if let Some(available) = preflight.memory_available_bytes.filter(|&available| available < needed) {
         return Some(Refusal::OutOfMemory {
-            needed_mb: needed.div_ceil(1_000_000),
-            available_mb: available / 1_000_000,
+            needed_mb: Some(needed.div_ceil(1_000_000)),
+            available_mb: Some(available / 1_000_000),
         });
     }
     let problems = &preflight.problems;
     (!problems.is_empty()).then(|| Refusal::TrainingNotPossible {
         style: style.name.clone(),
-        problems: problems.clone(),
+        problems: problems.iter().map(findings::of_problem).collect(),
     })
 }
 
@@ -333,30 +325,19 @@ fn sample_prompts(style: &str, pictures: &[TrainingPicture]) -> Vec<(String, u64
     prompts.into_iter().zip(1..).collect()
 }
 
-/// Asks the worker what a training needs; a warning is added where artworks have no tags.
+/// Asks the worker what a training needs.
 async fn ask(library: &Library, workshop: &mut Workshop, request: &Request) -> Result<Preflight, Error> {
     let folder = library.folder().join("training").join("preflight");
     fs::create_dir_all(&folder).map_err(Error::file(&folder))?;
     let answer = workshop.run(Task::Preflight(request.train(&folder, false))).await;
-    let mut preflight = match answer {
-        Ok(Outcome::Preflight(preflight)) => preflight,
-        Ok(other) => {
-            return Err(Refusal::Internal {
-                reason: format!("{other:?} is no preflight"),
-            }
-            .into());
+    match answer {
+        Ok(Outcome::Preflight(preflight)) => Ok(preflight),
+        Ok(other) => Err(Refusal::Internal {
+            reason: format!("{other:?} is no preflight"),
         }
-        Err(error) => return Err(error.refusal(1).into()),
-    };
-    let pictures = &request.pictures;
-    let untagged = pictures.iter().filter(|picture| picture.tags.is_empty()).count();
-    if untagged > 0 && !preflight.warnings.iter().any(|warning| warning.contains("tag")) {
-        let all = pictures.len();
-        preflight
-            .warnings
-            .push(format!("{untagged} of {all} artworks have no tags"));
+        .into()),
+        Err(error) => Err(error.refusal(1).into()),
     }
-    Ok(preflight)
 }
 
 async fn pictures(library: &Library, style: StyleId) -> Result<Vec<TrainingPicture>, Error> {
@@ -427,7 +408,7 @@ async fn claim(library: &Library, job: JobId) -> Result<(), Error> {
     if !jobs::advance(&mut connection, job, JobStatus::Queued, JobStatus::Running, None).await? {
         return Err(Refusal::JobEnded {
             job: job.get(),
-            status: "somebody else's".to_owned(),
+            status: JobStatus::Running.to_string(),
         }
         .into());
     }

@@ -5,12 +5,12 @@
 
 use std::path::{Path, PathBuf};
 
-use atelier_contract::Refusal;
+use atelier_contract::{Finding, Refusal};
 use atelier_worker_protocol::client::{ClientError, Ending, Worker};
 use atelier_worker_protocol::{Backend, Event, Failure, Hello, JobId, Outcome, Picture, Preview, Progress, Task};
 use tokio::sync::watch;
 
-use crate::Error;
+use crate::{Error, findings};
 
 /// Builds of the worker, best first, by the names of their programs.
 const BUILDS: [(Backend, &str); 3] = [
@@ -64,7 +64,7 @@ impl WorkError {
     #[must_use]
     pub fn wants_less(&self) -> bool {
         match self {
-            Self::Failed(Failure::OutOfMemory { .. }) => true,
+            Self::Failed(Failure::OutOfMemory) => true,
             Self::Died(ending) => ending.suggests_out_of_memory(),
             Self::Failed(_) | Self::Unusable(_) => false,
         }
@@ -76,10 +76,7 @@ impl WorkError {
         match self {
             Self::Died(_) => true,
             Self::Failed(failure) => {
-                matches!(
-                    failure,
-                    Failure::OutOfMemory { .. } | Failure::Internal { .. } | Failure::DeviceUnavailable { .. }
-                )
+                matches!(failure, Failure::OutOfMemory | Failure::Internal { .. })
             }
             Self::Unusable(_) => false,
         }
@@ -89,10 +86,11 @@ impl WorkError {
     #[must_use]
     pub fn refusal(&self, attempts: u32) -> Refusal {
         match self {
-            Self::Failed(failure) => refusal_of(failure),
+            Self::Failed(failure) => findings::refusal(failure),
+            Self::Died(ending) if ending.says_out_of_memory() => findings::refusal(&Failure::OutOfMemory),
             Self::Died(ending) => Refusal::WorkerCrashed {
                 attempts,
-                reason: ending.to_string(),
+                reason: findings::of_ending(ending),
             },
             Self::Unusable(error) => error.refusal(),
         }
@@ -114,58 +112,6 @@ impl From<WorkError> for Broken {
 impl From<Error> for Broken {
     fn from(error: Error) -> Self {
         Self::Library(error)
-    }
-}
-
-/// What a person is told of a failure that the worker reports.
-fn refusal_of(failure: &Failure) -> Refusal {
-    let name = |file: &Path| file.display().to_string();
-    match failure {
-        Failure::OutOfMemory { needed } => Refusal::OutOfMemory {
-            needed_mb: needed.unwrap_or_default() >> 20,
-            available_mb: crate::hardware::memory_bytes().1 >> 20,
-        },
-        Failure::FileInvalid { file, reason } => Refusal::FileInvalid {
-            file: name(file),
-            reason: reason.clone(),
-        },
-        Failure::FileUnsafe { file } => Refusal::FileUnsafe { file: name(file) },
-        Failure::FileMissing { file } => Refusal::FileMissing { file: name(file) },
-        Failure::LoraMismatch {
-            file,
-            matched,
-            layers,
-            missing,
-        } => Refusal::LoraMismatch {
-            file: name(file),
-            matched: *matched,
-            layers: *layers,
-            missing: missing.clone(),
-        },
-        Failure::LoraForOtherModel { file, made_for, model } => Refusal::LoraForOtherModel {
-            file: name(file),
-            made_for: made_for.clone(),
-            model: model.clone(),
-        },
-        Failure::ModelUnsupported { file, reason } => Refusal::ModelUnsupported {
-            file: name(file),
-            reason: reason.clone(),
-        },
-        Failure::DiskFull { file } => Refusal::DiskFull { path: name(file) },
-        Failure::NotWritable { file } => Refusal::NotWritable { path: name(file) },
-        Failure::LossNotFinite { step, kept } => Refusal::LossNotFinite {
-            style: String::new(),
-            step: *step,
-            kept_step: kept.unwrap_or_default(),
-        },
-        Failure::RequestInvalid { reason } => Refusal::RequestInvalid { reason: reason.clone() },
-        Failure::DeviceUnavailable { reason } => Refusal::DeviceUnavailable {
-            device: "of the worker".into(),
-            reason: reason.clone(),
-        },
-        Failure::Internal { message } => Refusal::Internal {
-            reason: message.clone(),
-        },
     }
 }
 
@@ -192,7 +138,9 @@ pub struct BuildAnswer {
     /// What it said of its device.
     pub hello: Option<Hello>,
     /// Why it cannot be used.
-    pub reason: Option<String>,
+    pub reason: Option<Finding>,
+    /// How its program or the system puts that, for who looks into it.
+    pub log: Option<String>,
 }
 
 impl Workshop {
@@ -217,11 +165,15 @@ impl Workshop {
                 program,
                 hello: None,
                 reason: None,
+                log: None,
             };
             if answer.installed {
                 match Worker::start(&answer.program, &[]).await {
                     Ok(worker) => answer.hello = Some(worker.hello().clone()),
-                    Err(error) => answer.reason = Some(error.to_string()),
+                    Err(error) => {
+                        answer.reason = Some(findings::of_client(&error));
+                        answer.log = Some(error.to_string());
+                    }
                 }
             }
             answers.push(answer);
@@ -322,7 +274,7 @@ impl Workshop {
                 Event::Failed { job, failure } if job == running => {
                     self.running = None;
                     // What a device without memory still holds goes with its process.
-                    if matches!(failure, Failure::OutOfMemory { .. }) {
+                    if matches!(failure, Failure::OutOfMemory) {
                         self.worker = None;
                     }
                     return Err(WorkError::Failed(failure));
@@ -402,7 +354,7 @@ fn start_refusal(backend: Backend, program: &Path, error: &ClientError) -> Refus
         },
         other => Refusal::DeviceUnavailable {
             device: format!("{backend:?}").to_lowercase(),
-            reason: other.to_string(),
+            reason: findings::of_client(other),
         },
     }
 }

@@ -34,12 +34,12 @@ pub enum ClientError {
         source: std::io::Error,
     },
     /// It did not say hello.
-    #[error("{} did not answer: {reason}", program.display())]
+    #[error("{} did not answer: {silence}", program.display())]
     NoHello {
         /// The program.
         program: PathBuf,
-        /// Why.
-        reason: String,
+        /// What it did instead.
+        silence: Silence,
     },
     /// It speaks another version.
     #[error("{} speaks version {theirs} of the protocol, not {PROTOCOL_VERSION}", program.display())]
@@ -57,6 +57,20 @@ pub enum ClientError {
     Framing(#[from] FramingError),
 }
 
+/// What a worker does that does not say hello.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Silence {
+    /// Nothing, for too long.
+    #[error("nothing within {} s", HELLO_TIMEOUT.as_secs())]
+    TooLong,
+    /// It says something else.
+    #[error("{0}")]
+    Garbled(String),
+    /// It ended.
+    #[error("{0}")]
+    Ended(Ending),
+}
+
 /// How a worker ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Ending {
@@ -72,8 +86,13 @@ impl Ending {
     /// Whether it ended as processes do that want more memory than there is: the kernel kills them, or Rust's allocator says so and aborts.
     pub fn suggests_out_of_memory(&self) -> bool {
         const SIGKILL: i32 = 9;
+        self.signal == Some(SIGKILL) || self.says_out_of_memory()
+    }
+
+    /// Whether Rust's allocator said so and aborted.
+    pub fn says_out_of_memory(&self) -> bool {
         let said = |line: &String| line.starts_with("memory allocation of ") && line.ends_with(" bytes failed");
-        self.signal == Some(SIGKILL) || self.last_lines.iter().any(said)
+        self.last_lines.iter().any(said)
     }
 }
 
@@ -136,11 +155,11 @@ impl Worker {
         let mut events = FramedRead::new(stdout, codec);
         let hello = match tokio::time::timeout(HELLO_TIMEOUT, greeting(&mut events, &mut process)).await {
             Ok(hello) => hello,
-            Err(_elapsed) => Err(format!("nothing within {} s", HELLO_TIMEOUT.as_secs())),
+            Err(_elapsed) => Err(Silence::TooLong),
         };
-        let hello = hello.map_err(|reason| ClientError::NoHello {
+        let hello = hello.map_err(|silence| ClientError::NoHello {
             program: program.to_owned(),
-            reason,
+            silence,
         })?;
         if hello.protocol != PROTOCOL_VERSION {
             return Err(ClientError::OtherVersion {
@@ -224,18 +243,20 @@ impl Worker {
     }
 }
 
-/// The first message, or why there is none.
+/// The first message, or what there is instead.
 async fn greeting(
     events: &mut FramedRead<ChildStdout, LengthDelimitedCodec>,
     process: &mut Process,
-) -> Result<Hello, String> {
+) -> Result<Hello, Silence> {
+    let garbled = |what: String| Err(Silence::Garbled(what));
     match events.next().await {
-        Some(Ok(frame)) => match decode::<Event>(&frame).map_err(|error| error.to_string())? {
-            Event::Ready(hello) => Ok(hello),
-            other => Err(format!("its first message was {other:?}")),
+        Some(Ok(frame)) => match decode::<Event>(&frame) {
+            Ok(Event::Ready(hello)) => Ok(hello),
+            Ok(other) => garbled(format!("its first message was {other:?}")),
+            Err(error) => garbled(error.to_string()),
         },
-        Some(Err(error)) if error.kind() == std::io::ErrorKind::InvalidData => Err(error.to_string()),
-        Some(Err(_)) | None => Err(process.ending().await.to_string()),
+        Some(Err(error)) if error.kind() == std::io::ErrorKind::InvalidData => garbled(error.to_string()),
+        Some(Err(_)) | None => Err(Silence::Ended(process.ending().await)),
     }
 }
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use atelier_engine::model::Model;
-use atelier_engine::{EngineError, Result, measure};
+use atelier_engine::{EngineError, RequestFault, Result, measure};
 use atelier_worker_protocol::{Bench, BenchPart, Measured, Outcome, Phase};
 
 use crate::device;
@@ -17,7 +17,7 @@ const KNOWN: [&str; 3] = ["sd15", "sdxl", "tiny"];
 
 pub(crate) fn run(task: &Bench, models: &mut Models, order: &Order<'_>) -> Result<Outcome> {
     if task.repeat == 0 {
-        return Err(EngineError::RequestInvalid("a benchmark is run at least once".into()));
+        return Err(EngineError::RequestInvalid(RequestFault::Setting { setting: "repeat" }));
     }
     let model = if KNOWN.contains(&task.arch.as_str()) {
         models.forget();

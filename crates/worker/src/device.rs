@@ -2,7 +2,7 @@
 
 use atelier_engine::device::{self, Opened};
 use atelier_engine::{EngineError, Result};
-use atelier_worker_protocol::{Backend, DeviceFacts};
+use atelier_worker_protocol::{Backend, DType, DeviceFacts};
 use candle_core::Device;
 use sysinfo::{CpuRefreshKind, MemoryRefreshKind, RefreshKind, System};
 
@@ -50,6 +50,11 @@ pub(crate) fn facts(opened: &Opened) -> DeviceFacts {
     DeviceFacts {
         name: opened.name.clone().or(brand).unwrap_or_else(|| "processor".to_owned()),
         memory_bytes: opened.memory_bytes.or(machine.map(|machine| machine.total_memory())),
+        dtype: match device::suitable_dtype(&opened.device) {
+            candle_core::DType::F16 => DType::F16,
+            candle_core::DType::BF16 => DType::Bf16,
+            _ => DType::F32,
+        },
     }
 }
 

@@ -59,28 +59,25 @@ pub(crate) fn work(desk: &Desk, voice: &Voice, device: Device) {
             Ok(Err(_)) if wishes.stops() => Event::Cancelled { job: id },
             Ok(Err(EngineError::Cancelled)) => Event::Cancelled { job: id },
             Ok(Err(error)) => {
+                tracing::warn!("the job failed: {error}");
                 if error.is_out_of_memory() {
                     models.forget();
                 }
-                failed(id, failures::of(error))
+                let failure = failures::of(error);
+                Event::Failed { job: id, failure }
             }
             Err(panic) => {
+                tracing::error!("the job panicked: {}", words(&*panic));
                 // The model may have been left half changed.
                 models.forget();
-                failed(
-                    id,
-                    Failure::Internal {
-                        message: words(&*panic),
-                    },
-                )
+                let message = words(&*panic);
+                Event::Failed {
+                    job: id,
+                    failure: Failure::Internal { message },
+                }
             }
         });
     }
-}
-
-fn failed(job: JobId, failure: Failure) -> Event {
-    tracing::warn!(?failure, "the job failed");
-    Event::Failed { job, failure }
 }
 
 fn carry_out(task: Task, models: &mut Models, order: &Order<'_>) -> Result<Outcome, EngineError> {

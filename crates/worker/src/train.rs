@@ -6,7 +6,8 @@ use std::time::Instant;
 use atelier_engine::Result;
 use atelier_engine::train::{self, Control, TrainEvent, TrainPhase, TrainProgress, TrainRequest};
 use atelier_worker_protocol::{
-    Event, Health, Outcome, Phase, Preflight, Preview, Progress, Train, TrainSettings, Trained, TrainingPicture,
+    Event, Health, HealthProblem, Outcome, Phase, Preflight, PreflightProblem, PreflightWarning, Preview, Progress,
+    Train, TrainSettings, Trained, TrainingPicture,
 };
 
 use crate::device;
@@ -45,7 +46,7 @@ pub(crate) fn run(task: Train, models: &mut Models, order: &Order<'_>) -> Result
         seconds: began.elapsed().as_secs_f64(),
         peak_memory_bytes: device::peak_memory(),
         health: Health {
-            problems: trained.health.problems,
+            problems: trained.health.problems.into_iter().map(health_problem).collect(),
             layers: trained.health.layers,
             picture_difference: trained.health.picture_difference,
         },
@@ -62,9 +63,47 @@ pub(crate) fn preflight(task: Train, models: &mut Models, order: &Order<'_>) -> 
         recompute: told.recompute,
         adapters: told.adapters,
         buckets: told.buckets,
-        problems: told.problems,
-        warnings: told.warnings,
+        problems: told.problems.into_iter().map(problem).collect(),
+        warnings: told.warnings.into_iter().map(warning).collect(),
     }))
+}
+
+fn health_problem(problem: train::HealthProblem) -> HealthProblem {
+    match problem {
+        train::HealthProblem::NotNumbers { layers } => HealthProblem::NotNumbers { layers },
+        train::HealthProblem::NothingLearnt { layers } => HealthProblem::NothingLearnt { layers },
+        train::HealthProblem::LayersLost { matched, layers } => HealthProblem::LayersLost { matched, layers },
+        train::HealthProblem::PictureUnchanged => HealthProblem::PictureUnchanged,
+    }
+}
+
+fn problem(problem: train::PreflightProblem) -> PreflightProblem {
+    match problem {
+        train::PreflightProblem::Setting { setting } => PreflightProblem::Setting {
+            setting: setting.to_owned(),
+        },
+        train::PreflightProblem::Picture { file } => PreflightProblem::Picture { file },
+        train::PreflightProblem::TooFewPictures { pictures, pictures_min } => {
+            PreflightProblem::TooFewPictures { pictures, pictures_min }
+        }
+        train::PreflightProblem::NoName => PreflightProblem::NoName,
+        train::PreflightProblem::Memory {
+            needed_bytes,
+            available_bytes,
+        } => PreflightProblem::Memory {
+            needed_bytes,
+            available_bytes,
+        },
+    }
+}
+
+fn warning(warning: train::PreflightWarning) -> PreflightWarning {
+    match warning {
+        train::PreflightWarning::Untagged { pictures, all } => PreflightWarning::Untagged { pictures, all },
+        train::PreflightWarning::Repeated { pictures } => PreflightWarning::Repeated { pictures },
+        train::PreflightWarning::NotAllSeen { steps } => PreflightWarning::NotAllSeen { steps },
+        train::PreflightWarning::Enlarged { pictures } => PreflightWarning::Enlarged { pictures },
+    }
 }
 
 fn request(task: Train, models: &Models) -> TrainRequest {

@@ -286,7 +286,9 @@ export type BuildAnswer = {
 	/**  What it said of its device. */
 	hello: Hello | null,
 	/**  Why it cannot be used. */
-	reason: string | null,
+	reason: Finding | null,
+	/**  How its program or the system puts that, for who looks into it. */
+	log: string | null,
 };
 
 /**  What the gallery shows of a picture before it is opened. */
@@ -338,6 +340,15 @@ export type Crop = {
 	height_px: number,
 };
 
+/**  Number format of weights and activations. */
+export type DType = 
+/**  32-bit. */
+"f32" | 
+/**  16-bit brain float. */
+"bf16" | 
+/**  16-bit half. */
+"f16";
+
 /**  What a training would see of a style's artworks. */
 export type DatasetReport = {
 	/**  Which style. */
@@ -364,8 +375,10 @@ export type DatasetReport = {
 export type DeviceFacts = {
 	/**  As its driver calls it. */
 	name: string,
-	/**  Memory of the device in bytes; for a processor that of the machine. */
+	/**  Memory of the device in bytes; for a processor, and what shares its memory, that of the machine. */
 	memory_bytes: number | null,
+	/**  Format that models are loaded in when a task names none. */
+	dtype: DType,
 };
 
 /**  A download ended; `refusal` says why when the model is not there. */
@@ -381,6 +394,184 @@ export type DownloadProgressed = {
 	have: number,
 	all: number | null,
 };
+
+/**  Something that was found: as JSON `{"code": …, "details": {…}}`. */
+export type Finding = 
+/**  Damaged, cut off, or no safetensors file at all. */
+{ code: "not_safetensors"; details: Record<string, never> } | 
+/**  Not the JSON that it should be. */
+{ code: "not_configuration"; details: Record<string, never> } | 
+/**  Not the tokens of a text encoder. */
+{ code: "not_vocabulary"; details: Record<string, never> } | 
+/**  A tensor is not there. */
+{ code: "tensor_missing"; details: {
+	tensor: string,
+} } | 
+/**  A tensor has another shape than the model needs. */
+{ code: "tensor_shape"; details: {
+	tensor: string,
+} } | 
+/**  Holds something else than a LoRA. */
+{ code: "not_a_lora"; details: Record<string, never> } | 
+/**  An adapter of another kind than LoRA. */
+{ code: "other_adapter"; details: {
+	adapter: string,
+} } | 
+/**  The two matrices of a LoRA's layer do not belong together. */
+{ code: "layer_incomplete"; details: {
+	layer: string,
+} } | 
+/**  A layer has a name that no other program would understand. */
+{ code: "layer_name_unknown"; details: {
+	layer: string,
+} } | 
+/**  No picture that can be read to its end. */
+{ code: "not_a_picture"; details: Record<string, never> } | 
+/**  A crop reaches outside the picture. */
+{ code: "crop_outside_picture"; details: Record<string, never> } | 
+/**  A checkpoint of a training with other settings, pictures or tags. */
+{ code: "other_training"; details: Record<string, never> } | 
+/**  It may not be read. */
+{ code: "not_readable"; details: Record<string, never> } | 
+/**  The system failed to read or write it. */
+{ code: "system_failed"; details: Record<string, never> } | 
+/**  A path that is not Unicode. */
+{ code: "path_not_unicode"; details: Record<string, never> } | 
+/**  Not what was published. */
+{ code: "hash_differs"; details: Record<string, never> } | 
+/**  A manifest that leads outside its folder, to an unencrypted address, or on and on. */
+{ code: "manifest_unsafe"; details: Record<string, never> } | 
+/**  Neither of the SD 1.5 nor of the SDXL class. */
+{ code: "model_other_kind"; details: Record<string, never> } | 
+/**  A field of the configuration has a value that is not known. */
+{ code: "model_setting"; details: {
+	setting: string,
+} } | 
+/**  Numbers in a format that is not known. */
+{ code: "model_format"; details: {
+	format: string,
+} } | 
+/**  Pictures of the model measure multiples of so many pixels. */
+{ code: "size_not_a_multiple"; details: {
+	multiple_px: number,
+} } | 
+/**  No sampler walks in so many steps. */
+{ code: "steps_too_many"; details: {
+	steps: number,
+	steps_max: number,
+} } | 
+/**  Nothing can be done with the value of this setting. */
+{ code: "setting_unusable"; details: {
+	setting: string,
+} } | 
+/**  Nothing to train on. */
+{ code: "no_pictures"; details: Record<string, never> } | 
+/**  No layer that the settings name is in the model. */
+{ code: "nothing_to_adapt"; details: Record<string, never> } | 
+/**  The prompt has signs that the model's vocabulary cannot spell. */
+{ code: "prompt_unspellable"; details: Record<string, never> } | 
+/**  Nothing is called so. */
+{ code: "name_unknown"; details: {
+	unknown: string,
+} } | 
+/**  An input is not there. */
+{ code: "input_missing"; details: {
+	input: string,
+	wanted: string,
+} } | 
+/**  An input has another shape. */
+{ code: "input_shape"; details: {
+	input: string,
+	found: string,
+	wanted: string,
+} } | 
+/**  An input holds tokens that are not in the vocabulary. */
+{ code: "input_tokens"; details: {
+	input: string,
+	vocabulary: number,
+} } | 
+/**  A part of the request that this work needs is not there. */
+{ code: "part_missing"; details: {
+	part: string,
+} } | 
+/**  A picture cannot be used. */
+{ code: "picture_unusable"; details: {
+	file: string,
+} } | 
+/**  Fewer pictures can be read than a style needs. */
+{ code: "too_few_pictures"; details: {
+	pictures: number,
+	pictures_min: number,
+} } | 
+/**  The style has no name to call it by. */
+{ code: "style_without_name"; details: Record<string, never> } | 
+/**  More memory is needed than is free. */
+{ code: "memory_short"; details: {
+	needed_mb: number,
+	available_mb: number,
+} } | 
+/**  Pictures have no tags. */
+{ code: "pictures_untagged"; details: {
+	pictures: number,
+	all: number,
+} } | 
+/**  Pictures are there more than once. */
+{ code: "pictures_repeated"; details: {
+	pictures: number,
+} } | 
+/**  Not every picture is seen once. */
+{ code: "pictures_not_seen"; details: {
+	steps: number,
+} } | 
+/**  Pictures are smaller than what they are seen at. */
+{ code: "pictures_enlarged"; details: {
+	pictures: number,
+} } | 
+/**  Layers hold values that are no numbers. */
+{ code: "layers_not_numbers"; details: {
+	layers: number,
+} } | 
+/**  Layers do nothing. */
+{ code: "layers_without_effect"; details: {
+	layers: number,
+} } | 
+/**  Not all trained layers are found again in the finished file. */
+{ code: "layers_lost"; details: {
+	matched: number,
+	layers: number,
+} } | 
+/**  A picture with the style is the same as without it. */
+{ code: "picture_unchanged"; details: Record<string, never> } | 
+/**  A program ended by itself with this code. */
+{ code: "program_ended"; details: {
+	exit_code: number,
+} } | 
+/**  A program was ended by this signal. */
+{ code: "program_killed"; details: {
+	signal: number,
+} } | 
+/**  A program did not answer and had to be ended. */
+{ code: "program_silent"; details: Record<string, never> } | 
+/**  A program could not be started. */
+{ code: "program_not_started"; details: Record<string, never> } | 
+/**  A program says what nobody understands. */
+{ code: "program_garbled"; details: Record<string, never> } | 
+/**  Atelier itself was ended meanwhile. */
+{ code: "studio_ended"; details: Record<string, never> } | 
+/**  This version has no program for it. */
+{ code: "program_not_made"; details: Record<string, never> } | 
+/**  A server cannot be reached. */
+{ code: "server_unreachable"; details: Record<string, never> } | 
+/**  A server answers with this HTTP status. */
+{ code: "server_answered"; details: {
+	http_status: number,
+} } | 
+/**  A server sends another part of a file than was asked for. */
+{ code: "server_sent_other"; details: Record<string, never> } | 
+/**  The connection ended early. */
+{ code: "connection_ended"; details: Record<string, never> } | 
+/**  An earlier version wrote a sentence here. */
+{ code: "reason_not_kept"; details: Record<string, never> };
 
 /**  Memory that a kind of model needs and that there is, in MB of 2²⁰ bytes. */
 export type Fit = {
@@ -853,7 +1044,7 @@ export type Refusal =
 /**  Training ended, but what came out is not fit. */
 { code: "style_unhealthy"; details: {
 	style: string,
-	problems: string[],
+	problems: Finding[],
 } } | 
 /**  Nothing that could go on. */
 { code: "nothing_to_resume"; details: {
@@ -1042,7 +1233,7 @@ export type Refusal =
 /**  A model of a kind that this program cannot run. */
 { code: "model_unsupported"; details: {
 	file: string,
-	reason: string,
+	reason: Finding,
 } } | 
 /**  Its files are not those of the manifest. */
 { code: "model_damaged"; details: {
@@ -1061,7 +1252,7 @@ export type Refusal =
 /**  Not what it should be. */
 { code: "file_invalid"; details: {
 	file: string,
-	reason: string,
+	reason: Finding,
 } } | 
 /**  Is not there. */
 { code: "file_missing"; details: {
@@ -1091,7 +1282,7 @@ export type Refusal =
 /**  The address does not answer. */
 { code: "download_failed"; details: {
 	address: string,
-	reason: string,
+	reason: Finding,
 } } | 
 /**  Neither a local address nor an encrypted one. */
 { code: "download_not_encrypted"; details: {
@@ -1117,10 +1308,10 @@ export type Refusal =
 { code: "library_too_new"; details: {
 	path: string,
 } } | 
-/**  Even the smallest way needs more memory. */
+/**  Even the smallest way needs more memory; how much more is known before the work begins, not when the device runs out of it. */
 { code: "out_of_memory"; details: {
-	needed_mb: number,
-	available_mb: number,
+	needed_mb: number | null,
+	available_mb: number | null,
 } } | 
 /**  No build of the worker is there. */
 { code: "worker_missing"; details: {
@@ -1129,7 +1320,7 @@ export type Refusal =
 /**  The worker ended without a word, again and again. */
 { code: "worker_crashed"; details: {
 	attempts: number,
-	reason: string,
+	reason: Finding,
 } } | 
 /**  The worker is of another version. */
 { code: "worker_mismatch"; details: {
@@ -1138,7 +1329,7 @@ export type Refusal =
 /**  No driver or no such device. */
 { code: "device_unavailable"; details: {
 	device: string,
-	reason: string,
+	reason: Finding,
 } } | 
 /**  Training met a loss that is no number. */
 { code: "loss_not_finite"; details: {
@@ -1149,7 +1340,7 @@ export type Refusal =
 /**  The preflight speaks against it. */
 { code: "training_not_possible"; details: {
 	style: string,
-	problems: string[],
+	problems: Finding[],
 } } | 
 /**  No such job. */
 { code: "job_unknown"; details: {
@@ -1164,12 +1355,41 @@ export type Refusal =
 { code: "generation_unknown"; details: {
 	generation: number,
 } } | 
-/**  A request that cannot be carried out. */
+/**  A request that the server cannot carry out: `reason` is for whoever wrote the program that asked. */
 { code: "request_invalid"; details: {
 	reason: string,
 } } | 
 /**  Nothing to sign pictures with. */
 { code: "signature_missing"; details: Record<string, never> } | 
+/**  A request that the worker cannot carry out. */
+{ code: "not_possible"; details: {
+	reason: Finding,
+} } | 
+/**  Neither a style nor a tag says what to make. */
+{ code: "nothing_to_make"; details: Record<string, never> } | 
+/**  The download runs already. */
+{ code: "download_running"; details: {
+	model: string,
+} } | 
+/**  No day and no instant. */
+{ code: "day_invalid"; details: {
+	day: string,
+} } | 
+/**  The starter model is part of the program. */
+{ code: "starter_stays"; details: {
+	model: string,
+} } | 
+/**  A training of the style is paused. */
+{ code: "training_paused"; details: {
+	style: string,
+} } | 
+/**  The artist's name is too long for a picture. */
+{ code: "artist_name_too_long"; details: {
+	chars: number,
+	chars_max: number,
+} } | 
+/**  Nothing can be seen in a signature. */
+{ code: "signature_empty"; details: Record<string, never> } | 
 /**  The person ended it. */
 { code: "cancelled"; details: Record<string, never> } | 
 /**  A defect; the log has the rest. */
@@ -1443,6 +1663,8 @@ export type TrainingPlan = {
 	seconds: number | null,
 	/**  Why it cannot be done. */
 	problems: Refusal[],
+	/**  What deserves a look before it is done. */
+	warnings: Finding[],
 };
 
 /**  A picture that a training painted. */

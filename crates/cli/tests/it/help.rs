@@ -26,7 +26,7 @@ fn every_subcommand_explains_itself() {
     for (noun, verbs) in [
         ("models", "list import download verify remove"),
         ("style", "new list show train export import"),
-        ("artwork", "import list tag check crop remove restore"),
+        ("artwork", "import list tag check crop export remove restore"),
     ] {
         for verb in verbs.split(' ') {
             insta::assert_snapshot!(format!("help-{noun}-{verb}"), help(&format!("{noun} {verb}")));

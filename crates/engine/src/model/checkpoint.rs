@@ -7,7 +7,7 @@ use candle_core::{DType, Device};
 use super::random::{clip_l, open_clip_g, sd15_unet, sdxl_unet};
 use super::{Architecture, Model, Parts, TextPart};
 use crate::config::{PerBlock, SchedulerConfig, TextEncoderConfig, UnetConfig, VaeConfig};
-use crate::error::{EngineError, Result};
+use crate::error::{EngineError, ModelFault, Result};
 use crate::tokenizer::Tokenizer;
 use crate::weights::{Original, SafeTensors, Weights};
 
@@ -27,7 +27,7 @@ pub(super) fn load(path: &Path, device: &Device, dtype: DType) -> Result<Model> 
         Architecture::Sd15
     } else {
         let reason = "it is neither an SD 1.5 nor an SDXL checkpoint with its text encoder";
-        return Err(EngineError::unsupported(path, reason));
+        return Err(EngineError::unsupported(path, ModelFault::OtherKind, reason));
     };
     let unet_config = shapes.unet(architecture)?;
     let vae_config = shapes.vae(architecture)?;
@@ -78,7 +78,7 @@ impl Shapes {
     fn size(&self, name: &str, dimension: usize) -> Result<usize> {
         let size = self.file.facts(name).and_then(|facts| facts.shape.get(dimension));
         size.copied()
-            .ok_or_else(|| EngineError::invalid(self.file.path(), format!("the tensor {name} is missing")))
+            .ok_or_else(|| EngineError::tensor_missing(self.file.path(), name))
     }
 
     /// How many of `name(0)`, `name(1)`, … there are.
@@ -130,6 +130,7 @@ impl Shapes {
         if channels.len() != types.len() || channels[0] != first {
             return Err(EngineError::unsupported(
                 self.file.path(),
+                ModelFault::OtherKind,
                 "the levels of its UNet are not those of Stable Diffusion",
             ));
         }

@@ -6,7 +6,7 @@ use candle_core::{DType, Device};
 
 use super::{Architecture, Model, Parts, TextPart};
 use crate::config::{PerBlock, SchedulerConfig, TextEncoderConfig, UnetConfig, VaeConfig};
-use crate::error::{EngineError, Result};
+use crate::error::{EngineError, RequestFault, Result};
 use crate::tokenizer::Tokenizer;
 use crate::weights::Weights;
 
@@ -31,9 +31,8 @@ pub(super) fn model(name: &str, device: &Device, dtype: DType) -> Result<Model> 
             vae([16, 16, 32, 32], 1, 8, 0.18215),
         ),
         other => {
-            return Err(EngineError::RequestInvalid(format!(
-                "there is no architecture {other}; known are sd15, sdxl and tiny"
-            )));
+            let name = other.to_owned();
+            return Err(EngineError::RequestInvalid(RequestFault::NameUnknown { name }));
         }
     };
     let text = text.into_iter().map(|config| {

@@ -5,7 +5,7 @@ use candle_core::{DType, Tensor, Var};
 use super::chance::Chance;
 use super::request::TrainSettings;
 use crate::adapter::{AdapterSlot, Learning};
-use crate::error::{EngineError, Result};
+use crate::error::{EngineError, RequestFault, Result};
 use crate::model::{Architecture, Model};
 
 /// Part of a model that a layer belongs to.
@@ -74,7 +74,7 @@ impl Adapters {
     pub(super) fn new(model: &Model, settings: &TrainSettings) -> Result<Self> {
         let targets = targets(model, settings);
         if targets.is_empty() {
-            return Err(EngineError::RequestInvalid("the model has no layers to adapt".into()));
+            return Err(EngineError::RequestInvalid(RequestFault::NothingToAdapt));
         }
         let mut adapters = Self(Vec::with_capacity(targets.len()));
         for (part, name, slot) in targets {

@@ -37,6 +37,12 @@ pub(super) fn sort(sizes: &[(u32, u32)], resolution: u32, unit: u32) -> Vec<Buck
     buckets
 }
 
+/// Width and height at which a picture of this size is seen, alone or among others.
+pub fn bucket(size: (u32, u32), resolution: u32, unit: u32) -> (u32, u32) {
+    let own = sort(&[size], resolution, unit);
+    own.first().map_or(size, |bucket| (bucket.width, bucket.height))
+}
+
 fn shapes(resolution: u32, unit: u32) -> Vec<(u32, u32)> {
     let side = (resolution / unit * unit).max(unit);
     let area = u64::from(side) * u64::from(side);

@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use candle_core::{DType, Device, Tensor};
 use sha2::{Digest, Sha256};
 
-use crate::error::{EngineError, Result};
+use crate::error::{EngineError, FileFault, Result};
 use crate::weights::SafeTensors;
 
 /// Checkpoints that are kept: the newest, and one before it in case the disk spoils that.
@@ -40,7 +40,7 @@ pub(super) fn write(folder: &Path, made_of: &str, checkpoint: &Checkpoint) -> Re
     ];
     let facts: HashMap<_, _> = facts.map(|(name, value)| (name.to_owned(), value)).into();
     let file = path(folder, checkpoint.step);
-    let invalid = |error: safetensors::SafeTensorError| EngineError::invalid(&file, error.to_string());
+    let invalid = |error: safetensors::SafeTensorError| EngineError::Defect(error.to_string());
     let views = NAMES.iter().zip(&parts).map(|(&name, bytes)| {
         let view = safetensors::tensor::TensorView::new(safetensors::Dtype::F32, vec![bytes.len() / 4], bytes);
         view.map(|view| (name, view))
@@ -66,6 +66,7 @@ pub(super) fn newest(folder: &Path, made_of: &str, device: &Device) -> Result<Op
             Ok(_) => {
                 return Err(EngineError::invalid(
                     &file,
+                    FileFault::OtherTraining,
                     "this checkpoint belongs to a training with other settings, pictures or tags",
                 ));
             }
@@ -84,20 +85,21 @@ pub(super) fn newest_step(folder: &Path) -> Option<u32> {
 
 fn read(file: &Path, device: &Device) -> Result<(String, Checkpoint)> {
     let stored = SafeTensors::open(file)?;
+    let unsound = |reason: String| EngineError::invalid(file, FileFault::NotSafetensors, reason);
     let fact = |name: &str| {
         let found = stored.metadata().get(name).map(String::as_str);
-        found.ok_or_else(|| EngineError::invalid(file, format!("its {name} is missing")))
+        found.ok_or_else(|| unsound(format!("its {name} is missing")))
     };
     if fact("format")? != FORMAT {
-        return Err(EngineError::invalid(file, "it is no checkpoint of this version"));
+        return Err(unsound("it is no checkpoint of this version".into()));
     }
     let step = fact("step")?.parse();
-    let step = step.map_err(|error| EngineError::invalid(file, format!("its step is no number: {error}")))?;
+    let step = step.map_err(|error| unsound(format!("its step is no number: {error}")))?;
     let [values, mean, square] = NAMES.map(|name| stored.load(name, DType::F32));
     let tensors = [values?, mean?, square?];
     let [values, mean, square] = tensors.each_ref().map(bytes);
     if hash([values?, mean?, square?].iter().map(Vec::as_slice)) != fact("contents")? {
-        return Err(EngineError::invalid(file, "its contents were changed"));
+        return Err(unsound("its contents were changed".into()));
     }
     let [values, mean, square] = tensors.map(|tensor| tensor.to_device(device));
     let tensors = [values?, mean?, square?];

@@ -6,7 +6,7 @@ use super::buckets::{self, Bucket, Order};
 use super::chance::Chance;
 use super::request::{TrainRequest, TrainingPicture};
 use super::{loss, pictures};
-use crate::error::{EngineError, Result};
+use crate::error::{EngineError, RequestFault, Result};
 use crate::model::Model;
 use crate::samplers::Prediction;
 use crate::schedule::alphas_cumprod;
@@ -208,7 +208,7 @@ fn join(parts: &[&Conditioning]) -> Result<Conditioning> {
 pub(super) fn check(request: &TrainRequest) -> Result<()> {
     request.settings.check()?;
     if request.pictures.is_empty() {
-        return Err(EngineError::RequestInvalid("there are no pictures to train on".into()));
+        return Err(EngineError::RequestInvalid(RequestFault::NoPictures));
     }
     Ok(())
 }

@@ -4,7 +4,7 @@ use std::ops::ControlFlow;
 
 use image::RgbImage;
 
-use super::request::{Health, TrainRequest};
+use super::request::{Health, HealthProblem, TrainRequest};
 use super::result;
 use crate::error::Result;
 use crate::lora::LoraFile;
@@ -17,17 +17,26 @@ const DIFFERENCE_MIN: f64 = 0.002;
 
 /// Reads the finished file and tries it; leaves the model without adapters.
 pub(super) fn check(model: &Model, request: &TrainRequest, layers: u32) -> Result<Health> {
-    let mut problems = Vec::new();
     let file = LoraFile::read(&request.output)?;
+    let (mut not_numbers, mut nothing_learnt) = (0, 0);
     for layer in file.layers_of(model)? {
         let largest = |tensor: &candle_core::Tensor| tensor.abs()?.flatten_all()?.max(0)?.to_scalar::<f32>();
         let sum = |tensor: &candle_core::Tensor| tensor.sum_all()?.to_scalar::<f32>();
         // A maximum passes over what is no number, a sum does not.
         if !sum(&layer.down)?.is_finite() || !sum(&layer.up)?.is_finite() {
-            problems.push(format!("the layer {} holds values that are no numbers", layer.name));
+            tracing::warn!(layer = layer.name, "it holds values that are no numbers");
+            not_numbers += 1;
         } else if largest(&layer.up)? == 0.0 {
-            problems.push(format!("the layer {} has learnt nothing", layer.name));
+            tracing::warn!(layer = layer.name, "it has learnt nothing");
+            nothing_learnt += 1;
         }
+    }
+    let mut problems = Vec::new();
+    if not_numbers > 0 {
+        problems.push(HealthProblem::NotNumbers { layers: not_numbers });
+    }
+    if nothing_learnt > 0 {
+        problems.push(HealthProblem::NothingLearnt { layers: nothing_learnt });
     }
     model.clear_adapters();
     let prompt = request
@@ -43,17 +52,15 @@ pub(super) fn check(model: &Model, request: &TrainRequest, layers: u32) -> Resul
     let receipt = file.apply(model, 1.0);
     let with = receipt.and_then(|receipt| {
         if receipt.layers_matched != receipt.layers || receipt.layers != layers as usize {
-            let matched = receipt.layers_matched;
-            problems.push(format!(
-                "{matched} of {layers} trained layers are found again in the finished file"
-            ));
+            let matched = receipt.layers_matched as u32;
+            problems.push(HealthProblem::LayersLost { matched, layers });
         }
         sample()
     });
     model.clear_adapters();
     let picture_difference = difference(&without, &with?);
     if picture_difference < DIFFERENCE_MIN {
-        problems.push("a picture with the style is the same as without it".into());
+        problems.push(HealthProblem::PictureUnchanged);
     }
     Ok(Health {
         problems,

@@ -8,7 +8,7 @@ use image::metadata::Orientation;
 use image::{DynamicImage, ImageDecoder, ImageReader, RgbImage, Rgba};
 
 use super::request::TrainingPicture;
-use crate::error::{EngineError, Result};
+use crate::error::{EngineError, FileFault, Result};
 
 /// Size of the upright, cropped and turned picture in pixels, without reading more than its header.
 pub(super) fn size(picture: &TrainingPicture) -> Result<(u32, u32)> {
@@ -24,7 +24,11 @@ pub(super) fn size(picture: &TrainingPicture) -> Result<(u32, u32)> {
         let inside =
             |start: u32, length: u32, all: u32| length > 0 && start.checked_add(length).is_some_and(|end| end <= all);
         if !inside(left, crop_width, width) || !inside(top, crop_height, height) {
-            return Err(EngineError::invalid(&picture.path, "its crop lies outside the picture"));
+            return Err(EngineError::invalid(
+                &picture.path,
+                FileFault::CropOutside,
+                "its crop lies outside the picture",
+            ));
         }
         (width, height) = (crop_width, crop_height);
     }
@@ -42,7 +46,7 @@ fn decoder(path: &Path) -> Result<impl ImageDecoder> {
 }
 
 fn invalid(path: &Path) -> impl FnOnce(image::ImageError) -> EngineError {
-    move |error| EngineError::invalid(path, format!("it cannot be read as a picture: {error}"))
+    move |error| EngineError::invalid(path, FileFault::NotAPicture, error.to_string())
 }
 
 /// Reads a picture and fits it to `width`×`height`: scaled to cover that, the rest cut off on both sides alike.

@@ -5,9 +5,9 @@ use std::time::Instant;
 
 use candle_core::{DType, Tensor};
 
-use super::request::{Preflight, TrainRequest};
+use super::request::{Preflight, PreflightProblem, PreflightWarning, TrainRequest};
 use super::{adapters, buckets::Bucket, data, pictures};
-use crate::error::Result;
+use crate::error::{EngineError, RequestFault, Result};
 use crate::model::Model;
 use crate::unet::Conditioning;
 
@@ -29,14 +29,15 @@ const TIMED_SIDE_MAX: usize = 16;
 pub fn preflight(model: &Model, request: &TrainRequest) -> Result<Preflight> {
     let mut problems = Vec::new();
     let mut warnings = Vec::new();
-    if let Err(error) = request.settings.check() {
-        problems.push(error.to_string());
+    if let Err(EngineError::RequestInvalid(RequestFault::Setting { setting })) = request.settings.check() {
+        problems.push(PreflightProblem::Setting { setting });
     }
     let readable = readable(request, &mut problems);
     look_at_data(request, &readable, &mut problems, &mut warnings);
     let buckets = data::buckets(model, &readable)?;
-    for bucket in &buckets {
-        warn_of_small(&readable, bucket, &mut warnings);
+    let enlarged: u32 = buckets.iter().map(|bucket| enlarged(&readable, bucket)).sum();
+    if enlarged > 0 {
+        warnings.push(PreflightWarning::Enlarged { pictures: enlarged });
     }
     let recompute = recompute(model, request)?;
     let memory_bytes = memory(model, request, recompute)? as u64;
@@ -44,12 +45,10 @@ pub fn preflight(model: &Model, request: &TrainRequest) -> Result<Preflight> {
         .memory_available_bytes
         .filter(|&available| available < memory_bytes)
     {
-        let gigabytes = |bytes: u64| bytes as f64 / 1e9;
-        problems.push(format!(
-            "training needs about {:.1} GB of memory, {:.1} GB are free; a smaller batch or resolution needs less",
-            gigabytes(memory_bytes),
-            gigabytes(available)
-        ));
+        problems.push(PreflightProblem::Memory {
+            needed_bytes: memory_bytes,
+            available_bytes: available,
+        });
     }
     Ok(Preflight {
         memory_bytes,
@@ -67,12 +66,15 @@ pub fn preflight(model: &Model, request: &TrainRequest) -> Result<Preflight> {
 }
 
 /// The request with those pictures alone that can be read; each other is a problem.
-fn readable(request: &TrainRequest, problems: &mut Vec<String>) -> TrainRequest {
+fn readable(request: &TrainRequest, problems: &mut Vec<PreflightProblem>) -> TrainRequest {
     let mut readable = request.clone();
     readable.pictures.retain(|picture| match pictures::size(picture) {
         Ok(_) => true,
         Err(error) => {
-            problems.push(error.to_string());
+            tracing::warn!("a picture cannot be used: {error}");
+            problems.push(PreflightProblem::Picture {
+                file: picture.path.clone(),
+            });
             false
         }
     });
@@ -82,29 +84,26 @@ fn readable(request: &TrainRequest, problems: &mut Vec<String>) -> TrainRequest 
 fn look_at_data(
     request: &TrainRequest,
     readable: &TrainRequest,
-    problems: &mut Vec<String>,
-    warnings: &mut Vec<String>,
+    problems: &mut Vec<PreflightProblem>,
+    warnings: &mut Vec<PreflightWarning>,
 ) {
     let count = readable.pictures.len();
     if count < PICTURES_MIN {
-        problems.push(format!(
-            "there are {count} readable pictures; a style needs at least {PICTURES_MIN}"
-        ));
+        problems.push(PreflightProblem::TooFewPictures {
+            pictures: count as u32,
+            pictures_min: PICTURES_MIN as u32,
+        });
     }
     if request.trigger.trim().is_empty() {
-        problems.push("the style has no name to call it by".into());
+        problems.push(PreflightProblem::NoName);
     }
-    let untagged = readable
-        .pictures
-        .iter()
-        .filter(|picture| picture.tags.is_empty())
-        .count();
-    match untagged {
-        0 => {}
-        all if all == count => {
-            warnings.push("no picture has tags: what is in the pictures is learnt as part of the style".into());
-        }
-        some => warnings.push(format!("{some} of {count} pictures have no tags")),
+    let untagged = readable.pictures.iter().filter(|picture| picture.tags.is_empty());
+    let untagged = untagged.count();
+    if untagged > 0 {
+        warnings.push(PreflightWarning::Untagged {
+            pictures: untagged as u32,
+            all: count as u32,
+        });
     }
     let distinct: BTreeSet<_> = readable
         .pictures
@@ -112,31 +111,25 @@ fn look_at_data(
         .map(|picture| (&picture.path, picture.crop))
         .collect();
     if distinct.len() < count {
-        warnings.push(format!("{} pictures are there more than once", count - distinct.len()));
+        warnings.push(PreflightWarning::Repeated {
+            pictures: (count - distinct.len()) as u32,
+        });
     }
     let seen = f64::from(request.settings.steps) * f64::from(request.settings.batch * request.settings.accumulation);
     let epochs = seen / count.max(1) as f64;
     if epochs < 1.0 {
-        warnings.push(format!(
-            "in {} steps not every picture is seen once",
-            request.settings.steps
-        ));
+        warnings.push(PreflightWarning::NotAllSeen {
+            steps: request.settings.steps,
+        });
     }
 }
 
-fn warn_of_small(request: &TrainRequest, bucket: &Bucket, warnings: &mut Vec<String>) {
-    for &i in &bucket.pictures {
-        if let Ok((width, height)) = pictures::size(&request.pictures[i])
-            && (width < bucket.width || height < bucket.height)
-        {
-            warnings.push(format!(
-                "{} is {width}×{height} px and is enlarged to {}×{}",
-                request.pictures[i].path.display(),
-                bucket.width,
-                bucket.height
-            ));
-        }
-    }
+/// How many pictures of a bucket are smaller than it.
+fn enlarged(request: &TrainRequest, bucket: &Bucket) -> u32 {
+    let smaller = |&&i: &&usize| {
+        pictures::size(&request.pictures[i]).is_ok_and(|(width, height)| width < bucket.width || height < bucket.height)
+    };
+    bucket.pictures.iter().filter(smaller).count() as u32
 }
 
 /// Whether activations are to be computed again: as the settings say, else when keeping them would fill the memory.

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use image::RgbImage;
 use serde::Serialize;
 
-use crate::error::{EngineError, Result};
+use crate::error::{EngineError, RequestFault, Result};
 
 /// One artwork.
 #[derive(Debug, Clone)]
@@ -173,12 +173,36 @@ pub struct Trained {
 /// Whether a trained style is fit to be used.
 #[derive(Debug, Clone)]
 pub struct Health {
-    /// What is wrong, one plain sentence each; empty when it is fit.
-    pub problems: Vec<String>,
+    /// What is wrong; empty when it is fit.
+    pub problems: Vec<HealthProblem>,
     /// Adapted layers.
     pub layers: u32,
     /// Mean absolute difference of a fixed-seed picture with and without the style, 0 to 1.
     pub picture_difference: f64,
+}
+
+/// Why a trained style is not fit to be used.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum HealthProblem {
+    /// Layers hold values that are no numbers.
+    NotNumbers {
+        /// So many.
+        layers: u32,
+    },
+    /// Layers do nothing.
+    NothingLearnt {
+        /// So many.
+        layers: u32,
+    },
+    /// Not all trained layers are found again in the finished file.
+    LayersLost {
+        /// That are found.
+        matched: u32,
+        /// That were trained.
+        layers: u32,
+    },
+    /// A picture with the style is the same as without it.
+    PictureUnchanged,
 }
 
 /// What training would need.
@@ -196,10 +220,68 @@ pub struct Preflight {
     pub adapters: u32,
     /// Width, height and number of pictures of every aspect bucket.
     pub buckets: Vec<(u32, u32, u32)>,
-    /// What speaks against starting, in plain words.
-    pub problems: Vec<String>,
-    /// What deserves a look, in plain words.
-    pub warnings: Vec<String>,
+    /// What speaks against starting.
+    pub problems: Vec<PreflightProblem>,
+    /// What deserves a look.
+    pub warnings: Vec<PreflightWarning>,
+}
+
+/// What speaks against starting a training.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum PreflightProblem {
+    /// A setting with which nothing can be trained.
+    Setting {
+        /// Its name among the settings.
+        setting: &'static str,
+    },
+    /// A picture cannot be used.
+    Picture {
+        /// Its file.
+        file: PathBuf,
+    },
+    /// Fewer pictures can be read than a style needs.
+    TooFewPictures {
+        /// That can be read.
+        pictures: u32,
+        /// That are needed.
+        pictures_min: u32,
+    },
+    /// The style has no name to call it by.
+    NoName,
+    /// It needs more memory than is free.
+    Memory {
+        /// Needed.
+        needed_bytes: u64,
+        /// Free.
+        available_bytes: u64,
+    },
+}
+
+/// What deserves a look before a training.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PreflightWarning {
+    /// Pictures without tags: what they show is learnt as part of the style.
+    Untagged {
+        /// So many.
+        pictures: u32,
+        /// Of so many.
+        all: u32,
+    },
+    /// Pictures that are there more than once, with the same crop.
+    Repeated {
+        /// So many too many.
+        pictures: u32,
+    },
+    /// Not every picture is seen once.
+    NotAllSeen {
+        /// In so many steps.
+        steps: u32,
+    },
+    /// Pictures are smaller than what they are seen at.
+    Enlarged {
+        /// So many.
+        pictures: u32,
+    },
 }
 
 impl TrainSettings {
@@ -208,29 +290,25 @@ impl TrainSettings {
     /// # Errors
     /// [`EngineError::RequestInvalid`], naming the setting.
     pub fn check(&self) -> Result<()> {
-        let refuse = |words: &str| Err(EngineError::RequestInvalid(words.to_owned()));
-        if self.steps == 0 || self.batch == 0 || self.accumulation == 0 {
-            return refuse("steps, batch and accumulation must be at least 1");
+        let positive = |number: f64| number.is_finite() && number > 0.0;
+        let fits = [
+            ("steps", self.steps > 0),
+            ("batch", self.batch > 0),
+            ("accumulation", self.accumulation > 0),
+            ("rank", self.rank > 0),
+            ("alpha", positive(self.alpha)),
+            ("learning_rate", positive(self.learning_rate)),
+            (
+                "weight_decay",
+                self.weight_decay.is_finite() && self.weight_decay >= 0.0,
+            ),
+            ("caption_dropout", (0.0..=1.0).contains(&self.caption_dropout)),
+            ("min_snr_gamma", self.min_snr_gamma.is_none_or(positive)),
+        ];
+        match fits.into_iter().find(|(_, fits)| !fits) {
+            Some((setting, _)) => Err(EngineError::RequestInvalid(RequestFault::Setting { setting })),
+            None => Ok(()),
         }
-        if self.rank == 0 || !(self.alpha.is_finite() && self.alpha > 0.0) {
-            return refuse("rank must be at least 1 and alpha above 0");
-        }
-        if !(self.learning_rate.is_finite() && self.learning_rate > 0.0) {
-            return refuse("the learning rate must be above 0");
-        }
-        if !(self.weight_decay.is_finite() && self.weight_decay >= 0.0) {
-            return refuse("the weight decay must not be negative");
-        }
-        if !(0.0..=1.0).contains(&self.caption_dropout) {
-            return refuse("caption_dropout must lie between 0 and 1");
-        }
-        if self
-            .min_snr_gamma
-            .is_some_and(|gamma| !(gamma.is_finite() && gamma > 0.0))
-        {
-            return refuse("min_snr_gamma must be above 0");
-        }
-        Ok(())
     }
 
     /// alpha / rank.

@@ -50,7 +50,7 @@ pub(super) fn sample(
             go_on()
         })
     })?;
-    made.ok_or_else(|| EngineError::RequestInvalid("no sample was made".into()))
+    made.ok_or_else(|| EngineError::Defect("no sample was made".into()))
 }
 
 /// Writes the finished file.

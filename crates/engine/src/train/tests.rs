@@ -169,21 +169,53 @@ fn spoil(model: &Model) {
 }
 
 #[test]
-fn a_preflight_says_in_words_what_is_wrong() -> Result<()> {
+fn a_preflight_says_what_is_wrong() -> Result<()> {
     let (model, folder) = (model(), folder());
     let mut request = request(folder.path(), 100);
-    assert_eq!(preflight(&model, &request)?.problems, Vec::<String>::new());
+    assert_eq!(preflight(&model, &request)?.problems, []);
     request.pictures.truncate(7);
     request.pictures[0].path = folder.path().join("not there.png");
     request.memory_available_bytes = Some(1000);
     let told = preflight(&model, &request)?;
-    assert_eq!(told.problems.len(), 3, "{:?}", told.problems);
-    assert!(
-        told.problems
-            .iter()
-            .any(|problem| problem.contains("6 readable pictures"))
+    let needed_bytes = told.memory_bytes;
+    assert_eq!(
+        told.problems,
+        [
+            PreflightProblem::Picture {
+                file: folder.path().join("not there.png")
+            },
+            PreflightProblem::TooFewPictures {
+                pictures: 6,
+                pictures_min: 10
+            },
+            PreflightProblem::Memory {
+                needed_bytes,
+                available_bytes: 1000
+            },
+        ]
     );
     assert_eq!(told.buckets.iter().map(|bucket| bucket.2).sum::<u32>(), 6);
+    Ok(())
+}
+
+#[test]
+fn a_preflight_warns_of_what_deserves_a_look() -> Result<()> {
+    let (model, folder) = (model(), folder());
+    let mut request = request(folder.path(), 100);
+    assert_eq!(preflight(&model, &request)?.warnings, []);
+    request.settings.resolution = 128;
+    (request.settings.steps, request.settings.accumulation) = (5, 1);
+    request.pictures[1].tags.clear();
+    request.pictures[2].path = request.pictures[4].path.clone();
+    assert_eq!(
+        preflight(&model, &request)?.warnings,
+        [
+            PreflightWarning::Untagged { pictures: 1, all: 12 },
+            PreflightWarning::Repeated { pictures: 1 },
+            PreflightWarning::NotAllSeen { steps: 5 },
+            PreflightWarning::Enlarged { pictures: 12 },
+        ]
+    );
     Ok(())
 }
 

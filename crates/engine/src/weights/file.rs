@@ -11,7 +11,7 @@ use candle_core::{DType, Device, Tensor};
 use memmap2::Mmap;
 use serde::Deserialize;
 
-use crate::error::{EngineError, Result};
+use crate::error::{EngineError, FileFault, ModelFault, Result};
 
 /// Largest header that is read. SDXL with both text encoders needs 0.3 MB.
 const HEADER_BYTES_MAX: u64 = 4 << 20;
@@ -47,7 +47,7 @@ impl SafeTensors {
     pub fn open(path: &Path) -> Result<Self> {
         let mut file = File::open(path).map_err(EngineError::io(path))?;
         let length = file.metadata().map_err(EngineError::io(path))?.len();
-        let invalid = |reason: String| EngineError::invalid(path, reason);
+        let invalid = |reason: String| EngineError::invalid(path, FileFault::NotSafetensors, reason);
         let mut start = [0; 8];
         let read = file.read(&mut start).map_err(EngineError::io(path))?;
         if is_pickle(path, &start[..read]) {
@@ -122,11 +122,13 @@ impl SafeTensors {
     /// When there is no such tensor.
     pub fn load(&self, name: &str, dtype: DType) -> Result<Tensor> {
         crate::ops::go_on()?;
-        let missing = || EngineError::invalid(&self.path, format!("the tensor {name} is missing"));
+        let missing = || EngineError::tensor_missing(&self.path, name);
         let facts = self.tensors.get(name).ok_or_else(missing)?;
         let (start, end) = facts.bytes;
         let stored = candle_dtype(&facts.dtype).ok_or_else(|| {
-            EngineError::unsupported(&self.path, format!("the tensor {name} has the format {}", facts.dtype))
+            let format = facts.dtype.clone();
+            let reason = format!("the tensor {name} has the format {format}");
+            EngineError::unsupported(&self.path, ModelFault::Format { format }, reason)
         })?;
         let tensor =
             Tensor::from_raw_buffer(&self.data[start..end], stored, &facts.shape, &Device::Cpu)?.to_dtype(dtype)?;

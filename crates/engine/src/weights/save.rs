@@ -26,7 +26,7 @@ pub fn save(path: &Path, tensors: &BTreeMap<String, Tensor>, metadata: &BTreeMap
         let facts = json!({"dtype": "F32", "shape": tensor.dims(), "data_offsets": [start, data.len()]});
         header.insert(name.clone(), facts);
     }
-    let mut header = serde_json::to_vec(&header).map_err(|error| EngineError::invalid(path, error.to_string()))?;
+    let mut header = serde_json::to_vec(&header).map_err(|error| EngineError::Defect(error.to_string()))?;
     // The data begins at a multiple of 8.
     header.resize(header.len().next_multiple_of(8), b' ');
     let mut file = (header.len() as u64).to_le_bytes().to_vec();

@@ -63,7 +63,7 @@ fn every_adapter_of_every_architecture_learns() {
         let (model, folder) = (model(architecture), tempfile::tempdir().expect("a folder"));
         let trained = train(&model, &request(folder.path()), &mut |_| Control::Continue).expect("it trains");
         // The way up begins at zero, and any gradient at all moves it.
-        assert_eq!(trained.health.problems, [] as [&str; 0], "{architecture}");
+        assert_eq!(trained.health.problems, [], "{architecture}");
         let receipt = LoraFile::read(&trained.output)
             .and_then(|file| file.check(&model))
             .expect("it fits");

@@ -2,7 +2,7 @@
 //! which were turned, which have no tags.
 //!
 //! Sizes and crops follow the rule of the trainer (`engine/train/buckets`, `engine/train/pictures`): the shape nearest to the artwork's
-//! own, the artwork scaled until it covers it, and its middle.
+//! own, the artwork scaled until it covers it, and its middle. The tests of the whole house hold the two side by side.
 
 use std::collections::BTreeMap;
 
@@ -141,6 +141,23 @@ fn shapes(resolution: u32, unit: u32) -> Vec<(u32, u32)> {
     shapes
 }
 
+/// Width and height at which training sees an artwork of this size: of a model for squares of `resolution` pixels, whose sizes are multiples of
+/// `unit`.
+#[must_use]
+pub fn bucket(size: (u32, u32), resolution: u32, unit: u32) -> (u32, u32) {
+    nearest(size, &shapes(resolution, unit))
+}
+
+fn nearest((width, height): (u32, u32), shapes: &[(u32, u32)]) -> (u32, u32) {
+    let wanted = (f64::from(width) / f64::from(height)).ln();
+    let distance = |(width, height): (u32, u32)| (wanted - (f64::from(width) / f64::from(height)).ln()).abs();
+    let nearest = shapes
+        .iter()
+        .copied()
+        .min_by(|a, b| distance(*a).total_cmp(&distance(*b)));
+    nearest.unwrap_or((width, height))
+}
+
 fn seen(artwork: &Artwork, shapes: &[(u32, u32)]) -> ArtworkReport {
     let part = artwork.crop.unwrap_or(Crop {
         left_px: 0,
@@ -151,13 +168,7 @@ fn seen(artwork: &Artwork, shapes: &[(u32, u32)]) -> ArtworkReport {
     let lies = artwork.quarter_turns % 2 == 1;
     let turned = |(width, height): (u32, u32)| if lies { (height, width) } else { (width, height) };
     let (width, height) = turned((part.width_px, part.height_px));
-    let wanted = (f64::from(width) / f64::from(height)).ln();
-    let distance = |(width, height): (u32, u32)| (wanted - (f64::from(width) / f64::from(height)).ln()).abs();
-    let nearest = shapes
-        .iter()
-        .copied()
-        .min_by(|a, b| distance(*a).total_cmp(&distance(*b)));
-    let bucket = nearest.unwrap_or((width, height));
+    let bucket = nearest((width, height), shapes);
     // As large a part of the bucket's shape as fits, in the middle.
     let scale = (f64::from(bucket.0) / f64::from(width)).max(f64::from(bucket.1) / f64::from(height));
     let fits = |side: u32, most: u32| ((f64::from(side) / scale).round() as u32).clamp(1, most);

@@ -4,7 +4,7 @@ use std::fs::{self, File};
 use std::io::{ErrorKind, Read, Write};
 use std::path::{Path, PathBuf};
 
-use atelier_contract::{GenerationId, Refusal};
+use atelier_contract::{GenerationId, Number, Refusal};
 use image::ImageFormat;
 use serde::Serialize;
 
@@ -107,9 +107,7 @@ fn check_len(generations: &[GenerationId]) -> Result<(), Refusal> {
     if generations.len() <= EXPORT_LEN_MAX {
         return Ok(());
     }
-    let (name, value) = ("pictures".to_owned(), generations.len().to_string());
-    let (min, max) = ("1".to_owned(), EXPORT_LEN_MAX.to_string());
-    Err(Refusal::NumberOutOfRange { name, value, min, max })
+    Err(Number::Pictures.out_of_range(generations.len(), 1, EXPORT_LEN_MAX))
 }
 
 async fn originals(library: &Library, generations: &[GenerationId]) -> Result<Vec<Original>, Error> {

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use atelier_contract::{AspectRatio, Refusal, Tag};
+use atelier_contract::{AspectRatio, Number, Refusal, Tag};
 use atelier_worker_protocol::Sampler;
 use serde::{Deserialize, Serialize};
 
@@ -55,30 +55,23 @@ pub struct Order {
 
 impl Order {
     /// # Errors
-    /// [`Refusal::NumberOutOfRange`], and [`Refusal::RequestInvalid`] when nothing at all is asked for.
+    /// [`Refusal::NumberOutOfRange`], and [`Refusal::NothingToMake`] when nothing at all is asked for.
     pub(super) fn check(&self) -> Result<(), Refusal> {
-        let within = |name: &str, value: f64, min: f64, max: f64| {
+        let within = |number: Number, value: f64, min: f64, max: f64| {
             if (min..=max).contains(&value) {
-                return Ok(());
+                Ok(())
+            } else {
+                Err(number.out_of_range(value, min, max))
             }
-            let (name, value) = (name.to_owned(), value.to_string());
-            Err(Refusal::NumberOutOfRange {
-                name,
-                value,
-                min: min.to_string(),
-                max: max.to_string(),
-            })
         };
-        within("--count", self.count.into(), 1.0, COUNT_MAX.into())?;
-        within("--steps", self.steps.unwrap_or(1).into(), 1.0, STEPS_MAX.into())?;
-        within("--guidance", self.guidance.unwrap_or(1.0), 0.0, GUIDANCE_MAX)?;
+        within(Number::Count, self.count.into(), 1.0, COUNT_MAX.into())?;
+        within(Number::Steps, self.steps.unwrap_or(1).into(), 1.0, STEPS_MAX.into())?;
+        within(Number::Guidance, self.guidance.unwrap_or(1.0), 0.0, GUIDANCE_MAX)?;
         for (_, strength) in &self.styles {
-            within("strength of a style", *strength, -STRENGTH_MAX, STRENGTH_MAX)?;
+            within(Number::Strength, *strength, -STRENGTH_MAX, STRENGTH_MAX)?;
         }
         if self.styles.is_empty() && self.tags.is_empty() {
-            return Err(Refusal::RequestInvalid {
-                reason: "neither a style nor a tag says what to make".into(),
-            });
+            return Err(Refusal::NothingToMake {});
         }
         Ok(())
     }
@@ -230,7 +223,7 @@ mod tests {
                 ..Order::default()
             }
             .check(),
-            Err(Refusal::RequestInvalid { .. })
+            Err(Refusal::NothingToMake {})
         ));
         let order = Order {
             count: 65,

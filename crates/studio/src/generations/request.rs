@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use atelier_contract::{AspectRatio, JobId, Refusal, StyleId, Tag};
+use atelier_contract::{AspectRatio, JobId, Number, Refusal, StyleId, Tag};
 use atelier_worker_protocol::{Outcome, Sampler, Task};
 use serde::{Deserialize, Serialize};
 
@@ -111,20 +111,14 @@ pub async fn place_request(
     workshop: &mut Workshop,
     request: &GenerationRequest,
 ) -> Result<JobId, Error> {
-    let out_of_range = |name: &str, value: String, max: String| Refusal::NumberOutOfRange {
-        name: name.to_owned(),
-        value,
-        min: "0".to_owned(),
-        max,
-    };
     if request.styles.len() > STYLES_MAX as usize {
-        return Err(out_of_range("styles", request.styles.len().to_string(), STYLES_MAX.to_string()).into());
+        return Err(Number::Styles.out_of_range(request.styles.len(), 0, STYLES_MAX).into());
     }
     let seed = match request.seed.as_deref().map(str::trim) {
         None | Some("") => None,
         Some(text) => Some(
             text.parse()
-                .map_err(|_no_u64| out_of_range("seed", text.to_owned(), u64::MAX.to_string()))?,
+                .map_err(|_no_u64| Number::Seed.out_of_range(text, 0, u64::MAX))?,
         ),
     };
     let mut named = Vec::with_capacity(request.styles.len());

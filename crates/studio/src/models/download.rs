@@ -11,7 +11,7 @@ use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use atelier_contract::Refusal;
+use atelier_contract::{Finding, Refusal};
 use futures_util::StreamExt;
 use reqwest::{Client, Response, StatusCode, header, redirect};
 use sha2::{Digest, Sha256};
@@ -122,12 +122,9 @@ fn client(policy: redirect::Policy) -> Result<Client, Error> {
     })
 }
 
-fn failed(file: &ManifestFile, reason: impl ToString) -> Error {
-    Refusal::DownloadFailed {
-        address: file.url.clone(),
-        reason: reason.to_string(),
-    }
-    .into()
+fn failed(file: &ManifestFile, reason: Finding) -> Error {
+    let address = file.url.clone();
+    Refusal::DownloadFailed { address, reason }.into()
 }
 
 /// Size and hash from the first answer: behind a redirection the hash of the file is no longer told.
@@ -191,11 +188,14 @@ impl Arrival<'_> {
         let answer = answer.map_err(|error| failed(file, explain(&error)))?;
         let goes_on = match answer.status() {
             StatusCode::PARTIAL_CONTENT if starts_at(&answer) == Some(have) => true,
-            StatusCode::PARTIAL_CONTENT => return Err(failed(file, "the server sends another part than asked for")),
+            StatusCode::PARTIAL_CONTENT => return Err(failed(file, Finding::ServerSentOther {})),
             StatusCode::OK => false,
             // Nothing behind what we have: the hash tells whether it is whole.
             StatusCode::RANGE_NOT_SATISFIABLE => return Ok(()),
-            other => return Err(failed(file, format!("the server answers {other}"))),
+            other => {
+                let http_status = other.as_u16();
+                return Err(failed(file, Finding::ServerAnswered { http_status }));
+            }
         };
         if !goes_on {
             have = 0;
@@ -203,7 +203,7 @@ impl Arrival<'_> {
         }
         let have = self.append(answer, have, goes_on, on_bytes).await?;
         match self.bytes {
-            Some(bytes) if have < bytes => Err(failed(file, "the connection ended early")),
+            Some(bytes) if have < bytes => Err(failed(file, Finding::ConnectionEnded {})),
             Some(_) | None => Ok(()),
         }
     }
@@ -254,7 +254,7 @@ impl Arrival<'_> {
                 remove(&part)?;
                 return Err(Refusal::FileInvalid {
                     file: target.display().to_string(),
-                    reason: "what arrived does not have the published hash".to_owned(),
+                    reason: Finding::HashDiffers {},
                 }
                 .into());
             }
@@ -334,11 +334,16 @@ fn starts_at(answer: &Response) -> Option<u64> {
     range.strip_prefix("bytes ")?.split('-').next()?.parse().ok()
 }
 
-/// The innermost cause: the outer ones only repeat the address.
-fn explain(error: &reqwest::Error) -> String {
+/// Why nothing more came. The innermost cause is for the log: the outer ones only repeat the address.
+fn explain(error: &reqwest::Error) -> Finding {
     let mut cause: &dyn std::error::Error = error;
     while let Some(inner) = cause.source() {
         cause = inner;
     }
-    cause.to_string()
+    tracing::warn!("the download broke off: {cause}");
+    if error.is_connect() || error.is_timeout() {
+        Finding::ServerUnreachable {}
+    } else {
+        Finding::ConnectionEnded {}
+    }
 }

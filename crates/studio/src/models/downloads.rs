@@ -27,13 +27,12 @@ impl Downloads {
     /// Notes that the model `id` is being downloaded from now on.
     ///
     /// # Errors
-    /// [`Refusal::RequestInvalid`] when it is already.
+    /// [`Refusal::DownloadRunning`] when it is already.
     pub fn begin(&self, id: &str) -> Result<Download, Refusal> {
         let mut running = self.lock();
         if running.contains_key(id) {
-            return Err(Refusal::RequestInvalid {
-                reason: format!("{id} is being downloaded already"),
-            });
+            let model = id.to_owned();
+            return Err(Refusal::DownloadRunning { model });
         }
         let cancel = CancellationToken::new();
         running.insert(id.to_owned(), cancel.clone());

@@ -10,7 +10,7 @@
 use std::fs;
 use std::path::{Component, Path};
 
-use atelier_contract::Refusal;
+use atelier_contract::{Finding, Refusal};
 use serde::{Deserialize, Serialize};
 
 use crate::Error;
@@ -78,9 +78,12 @@ pub fn all(resources: &Path) -> Vec<Manifest> {
 /// # Errors
 /// [`Refusal::FileInvalid`] for a path that leaves its folder or an unencrypted address; [`Error::Json`], [`Error::File`].
 pub fn read(path: &Path) -> Result<Manifest, Error> {
-    let invalid = |reason: &str| Refusal::FileInvalid {
-        file: path.display().to_string(),
-        reason: reason.to_owned(),
+    let invalid = |why: &str| {
+        tracing::warn!("{}: {why}", path.display());
+        Refusal::FileInvalid {
+            file: path.display().to_string(),
+            reason: Finding::ManifestUnsafe {},
+        }
     };
     if fs::metadata(path).map_err(Error::file(path))?.len() > MANIFEST_BYTES_MAX {
         return Err(invalid("it is too long for a manifest").into());

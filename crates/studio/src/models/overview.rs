@@ -8,6 +8,7 @@ use walkdir::WalkDir;
 use super::fetch::incoming;
 use super::manifest::{self, Manifest};
 use super::{Downloads, Fit, STARTER_ARCHITECTURE, STARTER_LICENSE, STARTER_SIZE_PX, download};
+use crate::hardware::Device;
 use crate::{Config, Error, Library, styles};
 
 /// All base models.
@@ -66,7 +67,7 @@ pub struct AvailableModel {
     pub fits: Fit,
 }
 
-/// All base models; `memory_bytes` is what the device has that would run them. Reads no weights, so that it can be asked often.
+/// All base models; `device` is what would run them. Reads no weights, so that it can be asked often.
 ///
 /// # Errors
 /// [`Error::Database`].
@@ -74,9 +75,9 @@ pub async fn overview(
     library: &Library,
     config: &Config,
     downloads: &Downloads,
-    memory_bytes: u64,
+    device: Device,
 ) -> Result<Models, Error> {
-    let mut installed: Vec<_> = starter(&config.resources, memory_bytes).into_iter().collect();
+    let mut installed: Vec<_> = starter(&config.resources, device).into_iter().collect();
     let rows = sqlx::query!(
         r#"SELECT id, path, architecture, native_size_px AS "native_size_px: u32", bytes, license
              FROM models
@@ -85,7 +86,7 @@ pub async fn overview(
     .fetch_all(library.pool())
     .await?;
     installed.extend(rows.into_iter().map(|row| InstalledModel {
-        fits: Fit::of(&row.architecture, memory_bytes),
+        fits: Fit::of(&row.architecture, device),
         owned: Path::new(&row.path).is_relative(),
         id: row.id,
         architecture: row.architecture,
@@ -96,12 +97,12 @@ pub async fn overview(
     let available = manifest::all(&config.resources)
         .into_iter()
         .filter(|manifest| installed.iter().all(|model| model.id != manifest.id))
-        .map(|manifest| available(library, downloads, manifest, memory_bytes))
+        .map(|manifest| available(library, downloads, manifest, device))
         .collect();
     Ok(Models { installed, available })
 }
 
-fn starter(resources: &Path, memory_bytes: u64) -> Option<InstalledModel> {
+fn starter(resources: &Path, device: Device) -> Option<InstalledModel> {
     let folder = resources.join(styles::STARTER_MODEL);
     if !folder.join("model_index.json").is_file() {
         return None;
@@ -118,11 +119,11 @@ fn starter(resources: &Path, memory_bytes: u64) -> Option<InstalledModel> {
             .sum(),
         license: Some(STARTER_LICENSE.to_owned()),
         owned: false,
-        fits: Fit::of(STARTER_ARCHITECTURE, memory_bytes),
+        fits: Fit::of(STARTER_ARCHITECTURE, device),
     })
 }
 
-fn available(library: &Library, downloads: &Downloads, manifest: Manifest, memory_bytes: u64) -> AvailableModel {
+fn available(library: &Library, downloads: &Downloads, manifest: Manifest, device: Device) -> AvailableModel {
     let incoming = incoming(library, &manifest.id);
     AvailableModel {
         bytes: manifest.files.iter().filter_map(|file| file.bytes).sum(),
@@ -132,7 +133,7 @@ fn available(library: &Library, downloads: &Downloads, manifest: Manifest, memor
             .map(|file| download::arrived_bytes(&incoming.join(&file.path)))
             .sum(),
         downloading: downloads.is_running(&manifest.id),
-        fits: Fit::of(&manifest.architecture, memory_bytes),
+        fits: Fit::of(&manifest.architecture, device),
         id: manifest.id,
         name: manifest.name,
         architecture: manifest.architecture,

@@ -8,7 +8,7 @@ mod facts;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use atelier_contract::Refusal;
+use atelier_contract::{Number, Refusal};
 use image::imageops::{self, FilterType};
 use image::{RgbImage, RgbaImage};
 use serde::{Deserialize, Serialize};
@@ -103,14 +103,13 @@ pub fn set_artist(library: &Library, name: &str, signature: Option<(&[u8], Place
 }
 
 fn check(placement: &Placement) -> Result<(), Refusal> {
-    for (what, share) in [("width", placement.width), ("opacity", placement.opacity)] {
+    let shares = [
+        (Number::SignatureWidth, placement.width),
+        (Number::SignatureOpacity, placement.opacity),
+    ];
+    for (number, share) in shares {
         if !(SHARE_MIN..=1.0).contains(&share) {
-            return Err(Refusal::NumberOutOfRange {
-                name: format!("the signature's {what}"),
-                value: share.to_string(),
-                min: SHARE_MIN.to_string(),
-                max: "1".into(),
-            });
+            return Err(number.out_of_range(share, SHARE_MIN, 1));
         }
     }
     Ok(())

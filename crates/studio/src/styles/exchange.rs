@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use atelier_contract::Refusal;
+use atelier_contract::{Finding, Refusal};
 use atelier_worker_protocol::{Outcome, Receipt, Task};
 use half::{bf16, f16};
 use safetensors::{Dtype, SafeTensors, View};
@@ -97,15 +97,19 @@ fn write(lora: &Path, naming: Naming, out: &Path) -> Result<(), Error> {
         return Err(Refusal::FileExists { file }.into());
     }
     let bytes = fs::read(lora).map_err(Error::file(lora))?;
-    let invalid = |reason: String| Refusal::FileInvalid {
+    let invalid = |reason: Finding| Refusal::FileInvalid {
         file: lora.display().to_string(),
         reason,
     };
-    let tensors = SafeTensors::deserialize(&bytes).map_err(|error| invalid(error.to_string()))?;
-    let (_, header) = SafeTensors::read_metadata(&bytes).map_err(|error| invalid(error.to_string()))?;
+    let unsound = |error: safetensors::SafeTensorError| {
+        tracing::warn!("{}: {error}", lora.display());
+        invalid(Finding::NotSafetensors {})
+    };
+    let tensors = SafeTensors::deserialize(&bytes).map_err(unsound)?;
+    let (_, header) = SafeTensors::read_metadata(&bytes).map_err(unsound)?;
     let renamed = renamed(&tensors, naming).map_err(invalid)?;
     let metadata: HashMap<_, _> = header.metadata().clone().unwrap_or_default();
-    let written = safetensors::serialize(renamed, Some(metadata)).map_err(|error| invalid(error.to_string()))?;
+    let written = safetensors::serialize(renamed, Some(metadata)).map_err(unsound)?;
     let mut beside = out.as_os_str().to_owned();
     beside.push(".part");
     let beside = PathBuf::from(beside);
@@ -142,7 +146,7 @@ impl View for Tensor<'_> {
     }
 }
 
-fn renamed<'a>(tensors: &SafeTensors<'a>, naming: Naming) -> Result<BTreeMap<String, Tensor<'a>>, String> {
+fn renamed<'a>(tensors: &SafeTensors<'a>, naming: Naming) -> Result<BTreeMap<String, Tensor<'a>>, Finding> {
     let is_kohya = tensors.names().iter().any(|name| name.contains(".lora_down."));
     let as_it_is = is_kohya == (naming == Naming::Kohya);
     let mut renamed = BTreeMap::new();
@@ -156,7 +160,7 @@ fn renamed<'a>(tensors: &SafeTensors<'a>, naming: Naming) -> Result<BTreeMap<Str
             renamed.insert(name, tensor);
             continue;
         }
-        let unknown = || format!("the layer {name} has no name in that format");
+        let unknown = || Finding::LayerNameUnknown { layer: name.clone() };
         match naming {
             Naming::Peft => {
                 let Some((layer, piece)) = name.split_once('.') else {

@@ -12,7 +12,7 @@ use tokio::sync::watch;
 use super::{Ended, Update, now};
 use crate::jobs;
 use crate::worker::{Broken, Message, Wish, WorkError, Workshop};
-use crate::{Error, Library};
+use crate::{Error, Library, findings};
 
 /// Shortest time between two writes of progress. The worker speaks at least every 30 s, which is as long as it may take.
 const PROGRESS_INTERVAL: Duration = Duration::from_secs(2);
@@ -165,7 +165,7 @@ impl Run<'_> {
         if !trained.health.problems.is_empty() {
             let refusal = Refusal::StyleUnhealthy {
                 style: self.style_name.clone(),
-                problems: trained.health.problems,
+                problems: trained.health.problems.iter().map(findings::of_health).collect(),
             };
             self.fail(&refusal).await?;
             return Err(refusal.into());

@@ -1,11 +1,11 @@
 //! A training as a person sees it: what it would need before it is begun, and how it goes or went.
 
-use atelier_contract::{JobId, JobStatus, Refusal, StyleId};
+use atelier_contract::{Finding, JobId, JobStatus, Refusal, StyleId};
 use serde::{Deserialize, Serialize};
 
 use super::{Choice, Preset, Request, against, ask, assemble, samples};
 use crate::worker::Workshop;
-use crate::{Config, Error, Library, jobs, styles};
+use crate::{Config, Error, Library, findings, jobs, styles};
 
 /// How a person wants a style trained, by the style's id.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
@@ -59,6 +59,8 @@ pub struct TrainingPlan {
     pub seconds: Option<f64>,
     /// Why it cannot be done.
     pub problems: Vec<Refusal>,
+    /// What deserves a look before it is done.
+    pub warnings: Vec<Finding>,
 }
 
 /// A size, and how many artworks are seen at it.
@@ -138,6 +140,7 @@ pub async fn plan(
         memory_available_bytes: None,
         seconds: None,
         problems: Vec::new(),
+        warnings: Vec::new(),
     };
     if let Err(error) = style.require_ready() {
         plan.problems.push(error.refusal());
@@ -147,6 +150,7 @@ pub async fn plan(
     }
     let answer = ask(library, workshop, &wanted).await?;
     plan.problems.extend(against(&style, &answer));
+    plan.warnings = answer.warnings.iter().map(findings::of_warning).collect();
     let bucket = |(width_px, height_px, artworks)| Bucket {
         width_px,
         height_px,

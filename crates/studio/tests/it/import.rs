@@ -249,3 +249,86 @@ async fn an_import_that_was_ended_says_what_it_did_not_look_at() {
     let again = desk.import(&desk.desk()).await;
     assert_eq!(again.imported.len(), report.not_reached);
 }
+
+#[tokio::test]
+async fn a_data_set_that_was_exported_comes_back_with_the_same_tags() {
+    let desk = Desk::new().await;
+    for i in 1..=4 {
+        desk.put(&format!("in/{i}.png"), encode(&picture(i, 200, 160), ImageFormat::Png));
+    }
+    desk.put("in/1.txt", "sea, old lighthouse");
+    desk.put("in/2.txt", "harbour");
+    desk.put("in/3.txt", "");
+    desk.import(&desk.desk().join("in")).await;
+    let before = desk.artworks().await;
+    let (cropped, turned) = (before[0].id, before[1].id);
+    let crop = artworks::Crop {
+        left_px: 20,
+        top_px: 10,
+        width_px: 140,
+        height_px: 130,
+    };
+    artworks::set_crop(&desk.library, cropped, Some(crop), 1).await.unwrap();
+    artworks::set_crop(&desk.library, turned, None, 2).await.unwrap();
+    artworks::remove(&desk.library, before[3].id).await.unwrap();
+
+    let out = desk.desk().join("out");
+    let exported = artworks::export(&desk.library, &desk.style().await, 12, &out)
+        .await
+        .unwrap();
+    assert_eq!(
+        (exported.folder.clone(), exported.artworks),
+        (out.join("12_inkwell"), 3)
+    );
+    let open = |name: &str| image::open(exported.folder.join(name)).unwrap().into_rgb8();
+    let original = |i: u32| picture(i, 200, 160);
+    assert_eq!(
+        open("00001.png"),
+        original(1).crop_imm(20, 10, 140, 130).rotate90().into_rgb8()
+    );
+    assert_eq!(open("00002.png"), original(2).rotate180().into_rgb8());
+    assert_eq!(
+        std::fs::read(exported.folder.join("00003.png")).unwrap(),
+        std::fs::read(&before[2].path).unwrap()
+    );
+
+    let again = artworks::export(&desk.library, &desk.style().await, 12, &out)
+        .await
+        .unwrap_err();
+    assert!(matches!(again.refusal(), Refusal::FileExists { .. }));
+    let names = std::fs::read_dir(&out).unwrap().count();
+    assert_eq!(names, 1, "nothing half is left");
+
+    let other = Desk::new().await;
+    let report = other.import(&out).await;
+    assert!(report.refused.is_empty() && report.passed_over.is_empty(), "{report:?}");
+    let tags: Vec<_> = other.artworks().await.into_iter().map(|artwork| artwork.tags).collect();
+    assert_eq!(tags, [vec!["sea", "old lighthouse"], vec!["harbour"], vec![]]);
+}
+
+#[tokio::test]
+async fn what_is_transparent_is_exported_on_paper() {
+    let desk = Desk::new().await;
+    let mut clear = picture(5, 200, 160).into_rgba8();
+    clear.get_pixel_mut(3, 4).0[3] = 0;
+    desk.import(&desk.put("clear.png", encode(&clear.into(), ImageFormat::Png)))
+        .await;
+    let out = desk.desk().join("out");
+    let exported = artworks::export(&desk.library, &desk.style().await, 1, &out)
+        .await
+        .unwrap();
+    let written = image::open(exported.folder.join("00001.png")).unwrap();
+    assert!(!written.color().has_alpha());
+    assert_eq!(written.into_rgb8().get_pixel(3, 4).0, [255; 3]);
+}
+
+#[tokio::test]
+async fn a_style_without_artworks_is_not_exported() {
+    let desk = Desk::new().await;
+    let out = desk.desk().join("out");
+    let refused = artworks::export(&desk.library, &desk.style().await, 10, &out)
+        .await
+        .unwrap_err();
+    assert!(matches!(refused.refusal(), Refusal::StyleTooFewArtworks { .. }));
+    assert!(!out.exists());
+}

@@ -2,8 +2,9 @@
 
 use std::time::{Duration, Instant};
 
-use atelier_studio::contract::Refusal;
+use atelier_studio::contract::{Finding, Refusal};
 use atelier_studio::{Access, Library, styles};
+use sqlx::SqlitePool;
 
 use crate::pictures::{Desk, open, png};
 
@@ -83,4 +84,49 @@ async fn a_folder_that_cannot_be_made_is_named() {
         .await
         .unwrap_err();
     assert!(!matches!(error.refusal(), Refusal::Internal { .. }), "{error:?}");
+}
+
+#[tokio::test]
+async fn failures_of_earlier_versions_can_still_be_read() {
+    let folder = tempfile::tempdir().unwrap();
+    let library = folder.path().join("library");
+    std::fs::create_dir_all(&library).unwrap();
+    let db = SqlitePool::connect(&format!("sqlite:{}?mode=rwc", library.join("library.db").display()))
+        .await
+        .unwrap();
+    let mut old = sqlx::migrate!("../../migrations/library");
+    old.migrations.to_mut().retain(|migration| migration.version < 10);
+    old.run(&db).await.unwrap();
+    let failures = [
+        (
+            "unfit",
+            r#"{"code":"style_unhealthy","details":{"style":"unfit","problems":["the layer a has learnt nothing"]}}"#,
+        ),
+        (
+            "crashed",
+            r#"{"code":"worker_crashed","details":{"attempts":4,"reason":"signal 9"}}"#,
+        ),
+        (
+            "short",
+            r#"{"code":"out_of_memory","details":{"needed_mb":0,"available_mb":8000}}"#,
+        ),
+    ];
+    for (name, failure) in failures {
+        sqlx::query("INSERT INTO styles (name, training_status, training_failure) VALUES ($1, 'failed', $2)")
+            .bind(name)
+            .bind(failure)
+            .execute(&db)
+            .await
+            .unwrap();
+    }
+    db.close().await;
+
+    let library = open(&library).await;
+    let failure = async |name| styles::find(&library, name).await.unwrap().training_failure.unwrap();
+    let problems = vec![Finding::ReasonNotKept {}];
+    let style = "unfit".to_owned();
+    assert_eq!(failure("unfit").await, Refusal::StyleUnhealthy { style, problems });
+    let reason = Finding::ReasonNotKept {};
+    assert_eq!(failure("crashed").await, Refusal::WorkerCrashed { attempts: 4, reason });
+    assert!(matches!(failure("short").await, Refusal::OutOfMemory { .. }));
 }

@@ -57,7 +57,7 @@ async fn a_signature_is_kept_within_its_bounds() {
     let set = |bytes: &[u8]| signature::set_image(&desk.library, "drawing".as_ref(), bytes);
     assert!(matches!(refusal(set(b"rubbish")), Refusal::ArtworkFormatUnknown { .. }));
     let empty = encode(&RgbaImage::new(20, 20).into(), ImageFormat::Png);
-    assert!(matches!(refusal(set(&empty)), Refusal::RequestInvalid { .. }));
+    assert!(matches!(refusal(set(&empty)), Refusal::SignatureEmpty { .. }));
     let missing = signature::image_path(&desk.library).unwrap_err();
     assert!(matches!(missing.refusal(), Refusal::SignatureMissing {}));
 

@@ -58,13 +58,14 @@ pub fn facts(library: &Library) -> Result<SignatureFacts, Error> {
 /// there is no placement to keep.
 ///
 /// # Errors
-/// [`Refusal::NumberOutOfRange`] for a share outside its bounds, [`Refusal::RequestInvalid`] for a name that is too long.
+/// [`Refusal::NumberOutOfRange`] for a share outside its bounds, [`Refusal::ArtistNameTooLong`].
 pub fn set_facts(library: &Library, wanted: &SignatureFacts) -> Result<SignatureFacts, Error> {
     let mut artist = artist(library)?;
     let name = wanted.artist.trim();
     if name.chars().count() > NAME_CHARS_MAX {
-        return Err(Refusal::RequestInvalid {
-            reason: format!("an artist's name has at most {NAME_CHARS_MAX} characters"),
+        return Err(Refusal::ArtistNameTooLong {
+            chars: name.chars().count(),
+            chars_max: NAME_CHARS_MAX,
         }
         .into());
     }
@@ -83,7 +84,7 @@ pub fn set_facts(library: &Library, wanted: &SignatureFacts) -> Result<Signature
 /// stands now. `file` is how a refusal calls it. Blocks.
 ///
 /// # Errors
-/// [`Refusal::ArtworkTooLarge`], [`Refusal::ArtworkDamaged`], [`Refusal::ArtworkTooManyPixels`], and [`Refusal::RequestInvalid`] when
+/// [`Refusal::ArtworkTooLarge`], [`Refusal::ArtworkDamaged`], [`Refusal::ArtworkTooManyPixels`], and [`Refusal::SignatureEmpty`] when
 /// nothing can be seen in it.
 pub fn set_image(library: &Library, file: &Path, bytes: &[u8]) -> Result<SignatureFacts, Error> {
     if bytes.len() as u64 > SIGNATURE_BYTES_MAX {
@@ -94,9 +95,7 @@ pub fn set_image(library: &Library, file: &Path, bytes: &[u8]) -> Result<Signatu
         }
         .into());
     }
-    let ink = cut_to_ink(&decode(bytes, file)?).ok_or_else(|| Refusal::RequestInvalid {
-        reason: "the signature is empty".into(),
-    })?;
+    let ink = cut_to_ink(&decode(bytes, file)?).ok_or(Refusal::SignatureEmpty {})?;
     let mut png = Vec::new();
     ink.write_to(&mut Cursor::new(&mut png), ImageFormat::Png)
         .map_err(|error| Error::Picture(error.to_string()))?;
