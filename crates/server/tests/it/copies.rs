@@ -391,7 +391,7 @@ impl Drawn {
             "UPDATE earnings SET earned_at = earned_at - interval '8 days' WHERE settlement_id IS NULL",
             "UPDATE tickets SET expires_at = now() WHERE state = 'reserved' AND random() < 0.3",
             "UPDATE vouchers SET expires_at = now() - interval '8 days' WHERE state = 'held' AND random() < 0.3",
-            "UPDATE notifications SET created_at = created_at - interval '31 days' WHERE random() < 0.5",
+            "UPDATE notifications SET created_at = created_at - interval '31 days' WHERE is_read AND random() < 0.5",
             "UPDATE feed_entries SET changed_at = changed_at - interval '91 days' WHERE random() < 0.3",
         ] {
             execute(&self.house, statement).await;
