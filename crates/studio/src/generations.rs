@@ -3,6 +3,7 @@
 //! `queued → processing → completed`, and on the way `retrying` at most [`jobs::RETRIES_MAX`] times, each with less at once when memory was
 //! short. A picture that is finished stays finished, whatever happens to those behind it.
 
+mod finish;
 mod order;
 mod request;
 mod run;
@@ -20,6 +21,7 @@ use crate::picture::signature;
 use crate::worker::Workshop;
 use crate::{Config, Error, Library, styles};
 
+pub use finish::Finished;
 pub use order::{
     COUNT_MAX, GUIDANCE_MAX, Order, SAMPLERS, STEPS_MAX, STRENGTH_MAX, Settings, prompt, sampler_name, sampler_named,
     size_of,
@@ -28,7 +30,7 @@ pub(crate) use request::asked;
 pub use request::{
     AspectChoice, Choices, GenerationRequest, STYLES_MAX, StyleReceipt, StyleUse, choices, place_request, receipts,
 };
-pub use run::{Finished, Update, run_job, run_queue};
+pub use run::{Update, run_job, run_queue};
 
 /// Steps, guidance and sampler that suit most pictures of a model.
 const STEPS: u32 = 20;

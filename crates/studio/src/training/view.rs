@@ -3,7 +3,8 @@
 use atelier_contract::{JobId, JobStatus, Refusal, StyleId};
 use serde::{Deserialize, Serialize};
 
-use super::{Choice, Preset, Request, against, ask, assemble, samples};
+use super::prepare::{Request, against, ask, assemble};
+use super::{Choice, Preset, samples};
 use crate::worker::Workshop;
 use crate::{Config, Error, Library, jobs, styles};
 
