@@ -55,6 +55,7 @@ pub(crate) fn all() -> Commands<Wry> {
         styles::style_plan,
         styles::style_train,
         styles::training_show,
+        styles::training_restore,
         artworks::artwork_import,
         artworks::artwork_list,
         artworks::artwork_crop,

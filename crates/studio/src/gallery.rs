@@ -8,11 +8,12 @@ mod export;
 mod sweep;
 
 use atelier_contract::{GenerationId, JobId, Refusal, StyleId, Tag};
-use chrono::{DateTime, NaiveDate, NaiveTime, SecondsFormat, Utc};
+use chrono::{DateTime, NaiveDate, NaiveTime};
 use serde::{Deserialize, Serialize};
 use sqlx::{QueryBuilder, Sqlite};
 
 use crate::generations::Settings;
+use crate::library::written;
 use crate::{Error, Library, jobs};
 
 pub use detail::{GenerationDetail, GenerationStyle, show};
@@ -148,7 +149,7 @@ fn words(text: &str) -> Option<String> {
     (!words.is_empty()).then(|| words.join(" "))
 }
 
-/// An instant as the tables write it, so that text compares as time; a day is its first moment in UTC.
+/// An instant as the tables write it; a day is its first moment in UTC.
 fn instant(text: &str) -> Result<String, Error> {
     let instant = DateTime::parse_from_rfc3339(text)
         .map(|instant| instant.to_utc())
@@ -163,10 +164,6 @@ fn instant(text: &str) -> Result<String, Error> {
             }
         })?;
     Ok(written(instant))
-}
-
-fn written(instant: DateTime<Utc>) -> String {
-    instant.to_rfc3339_opts(SecondsFormat::Millis, true)
 }
 
 /// Cards of the pictures with these ids, in their order, at most [`CARDS_MAX`]; one that does not exist is left out.

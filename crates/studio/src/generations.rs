@@ -181,11 +181,14 @@ async fn usable(library: &Library, name: &str, strength: f64) -> Result<Usable, 
     let not_trained = || Refusal::StyleNotTrained {
         style: style.name.clone(),
     };
-    let lora = match (style.training_status, &style.model_path) {
-        (TrainingStatus::Completed, Some(lora)) => lora.clone(),
-        (TrainingStatus::Training, _) => return Err(Refusal::StyleInTraining { style: style.name }.into()),
-        (TrainingStatus::Failed, _) => return Err(style.training_failure.clone().unwrap_or_else(not_trained).into()),
-        (TrainingStatus::Pending | TrainingStatus::Completed, _) => return Err(not_trained().into()),
+    // What an earlier training made is as good as before, however a later one goes.
+    let lora = match (&style.model_path, style.training_status) {
+        (Some(lora), _) => lora.clone(),
+        (None, TrainingStatus::Training) => return Err(Refusal::StyleInTraining { style: style.name }.into()),
+        (None, TrainingStatus::Failed) => {
+            return Err(style.training_failure.clone().unwrap_or_else(not_trained).into());
+        }
+        (None, TrainingStatus::Pending | TrainingStatus::Completed) => return Err(not_trained().into()),
     };
     let path = library.path_of(&lora);
     if !path.is_file() {

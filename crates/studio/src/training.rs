@@ -1,12 +1,15 @@
 //! Training a style: preset, preflight, the run itself with pause and resume, and the finished LoRA's way into the library.
 //!
 //! The job's row has the whole request, its folder the checkpoints. A kill leaves a `running` row, which the next program finds and
-//! turns into `paused`; the style stays `training` until somebody goes on or starts again.
+//! turns into `paused`; the style stays `training` until somebody goes on or starts again. What may go wrong otherwise comes to the same
+//! as far as there is a checkpoint.
 
+mod end;
 mod prepare;
 pub mod presets;
 mod run;
 mod samples;
+mod sweep;
 mod view;
 
 use std::fs::{self, File};
@@ -21,10 +24,12 @@ use crate::styles::{self, Style};
 use crate::worker::{Wish, Workshop};
 use crate::{Config, Error, Library, jobs};
 
+pub(crate) use end::{put_down, release_style, restore};
 use prepare::{Request, check, prepare};
 pub use presets::Preset;
 use run::{LossCurve, Run, folder_of};
 pub use samples::{keep_sample, sample};
+pub(crate) use sweep::sweep;
 pub use view::{Bucket, TrainRequest, Training, TrainingMetric, TrainingPlan, TrainingSample, plan, show};
 
 /// Most steps that can be asked for.
@@ -140,11 +145,28 @@ async fn requeue(library: &Library, style: &str) -> Result<JobId, Error> {
     Ok(job)
 }
 
-/// Does a training that is `queued`, from its checkpoint if it was begun before.
+/// Does a training that is `queued`, from its checkpoint if it was begun before. When it cannot, wherever that shows, [`put_down`] says
+/// so in its row; a full disk may keep even that from being written, and then it is put down once more by whoever called.
 ///
 /// # Errors
 /// [`Refusal::JobEnded`] when it is not `queued` any more, and what [`train`] meets on its way.
 pub async fn run_job(
+    library: &Library,
+    workshop: &mut Workshop,
+    job: JobId,
+    wish: &mut watch::Receiver<Wish>,
+    on_update: &mut (dyn FnMut(Update) + Send),
+) -> Result<Ended, Error> {
+    let ended = begin_and_run(library, workshop, job, wish, on_update).await;
+    if let Err(error) = &ended
+        && let Err(unwritten) = put_down(library, job, &error.refusal()).await
+    {
+        tracing::error!("training {job} cannot be put down: {unwritten}");
+    }
+    ended
+}
+
+async fn begin_and_run(
     library: &Library,
     workshop: &mut Workshop,
     job: JobId,
@@ -228,9 +250,9 @@ async fn enqueue(
         .execute(&mut *tx)
         .await?;
     tx.commit().await?;
-    if let Some((old, _)) = open {
-        // Failing costs disk space, no more.
-        let _ = fs::remove_dir_all(folder_of(library, old));
+    if let Err(error) = sweep(library, chrono::Utc::now()).await {
+        // The next start sweeps again.
+        tracing::warn!("what earlier trainings left stays for now: {error}");
     }
     Ok(job)
 }
@@ -247,12 +269,6 @@ async fn claim(library: &Library, job: JobId) -> Result<(), Error> {
     Ok(())
 }
 
-/// Removes the checkpoints of a training that was given up.
-pub(crate) fn forget(library: &Library, job: JobId) {
-    // What stays behind costs disk space, no more.
-    let _ = fs::remove_dir_all(folder_of(library, job));
-}
-
 /// Puts a LoRA among the library's styles, named after its content: `styles/ab/….safetensors`. Blocks.
 pub(crate) fn shelve(file: &Path, library: &Path) -> Result<String, Error> {
     let hash = sha256_of(file)?;
@@ -264,11 +280,14 @@ pub(crate) fn shelve(file: &Path, library: &Path) -> Result<String, Error> {
     let shelf = target.parent().unwrap_or(library);
     fs::create_dir_all(shelf).map_err(Error::file(shelf))?;
     let beside = target.with_extension("part");
-    fs::copy(file, &beside).map_err(Error::file(&beside))?;
-    File::open(&beside)
-        .and_then(|file| file.sync_all())
-        .map_err(Error::file(&beside))?;
-    fs::rename(&beside, &target).map_err(Error::file(&target))?;
+    let whole = fs::copy(file, &beside)
+        .and_then(|_bytes| File::open(&beside)?.sync_all())
+        .and_then(|()| fs::rename(&beside, &target));
+    if whole.is_err() {
+        // Half a style is worth nothing, and the room may be needed.
+        let _ = fs::remove_file(&beside);
+    }
+    whole.map_err(Error::file(&target))?;
     Ok(url)
 }
 

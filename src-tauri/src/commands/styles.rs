@@ -94,6 +94,13 @@ pub(crate) async fn style_train(house: Door<'_>, request: TrainRequest) -> Resul
     Ok(house.studio().await?.train(&request).await?)
 }
 
+/// Takes back the cancelling of a training: it waits again, or is paused as it was.
+#[tauri::command]
+#[specta::specta]
+pub(crate) async fn training_restore(house: Door<'_>, id: JobId) -> Result<(), Refusal> {
+    Ok(house.studio().await?.restore_training(id).await?)
+}
+
 /// The last training of a style, with its losses and samples.
 #[tauri::command]
 #[specta::specta]

@@ -53,6 +53,8 @@ export const commands = {
 	styleTrain: (request: TrainRequest) => typedError<JobId, Refusal>(__TAURI_INVOKE("style_train", { request })),
 	/**  The last training of a style, with its losses and samples. */
 	trainingShow: (style: StyleId) => typedError<Training | null, Refusal>(__TAURI_INVOKE("training_show", { style })),
+	/**  Takes back the cancelling of a training: it waits again, or is paused as it was. */
+	trainingRestore: (id: JobId) => typedError<null, Refusal>(__TAURI_INVOKE("training_restore", { id })),
 	/**  Takes in files and folders; `importProgressed` tells how far it is. */
 	artworkImport: (style: StyleId, paths: string[]) => typedError<ImportReport, Refusal>(__TAURI_INVOKE("artwork_import", { style, paths })),
 	/**  All artworks of a style, in the order they came. */
@@ -93,7 +95,7 @@ export const commands = {
 	generationDrag: (id: GenerationId) => typedError<null, Refusal>(__TAURI_INVOKE("generation_drag", { id })),
 	/**  All that waits, runs or is paused, in the order it will be done, and what has ended since the start. */
 	jobList: () => typedError<Job[], Refusal>(__TAURI_INVOKE("job_list")),
-	/**  Ends a job for good. */
+	/**  Ends a job; `training_restore` takes that back for a training. */
 	jobCancel: (id: JobId) => typedError<null, Refusal>(__TAURI_INVOKE("job_cancel", { id })),
 	/**  Stops a training at a checkpoint. */
 	jobPause: (id: JobId) => typedError<null, Refusal>(__TAURI_INVOKE("job_pause", { id })),
@@ -598,7 +600,7 @@ export type Job = {
 	steps: number,
 	/**  Until the end, as far as is known. */
 	seconds_left: number | null,
-	/**  Why it failed. */
+	/**  Why it failed, or why it was paused when nobody wished that. */
 	failure: Refusal | null,
 	/**  What was asked for, to ask for it again. */
 	settings: GenerationRequest | null,
@@ -652,7 +654,7 @@ export type JobStatus =
 "queued" | 
 /**  A worker has it. */
 "running" | 
-/**  Stopped by the person; its checkpoint is kept. */
+/**  Stopped by the person or by what went wrong; its checkpoint is kept. */
 "paused" | 
 /**  Ended well. */
 "completed" | 
@@ -1391,8 +1393,10 @@ export type Training = {
 	samples: TrainingSample[],
 	/**  What came out. */
 	metric: TrainingMetric | null,
-	/**  Why it failed. */
+	/**  Why it failed, or why it was paused when nobody wished that. */
 	failure: Refusal | null,
+	/**  Whether it was cancelled and has a checkpoint still, so that it can go on when that is taken back. */
+	can_be_restored: boolean,
 };
 
 /**  What a finished training came to. */

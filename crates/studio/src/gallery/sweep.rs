@@ -5,7 +5,7 @@ use std::io::ErrorKind;
 
 use chrono::{DateTime, TimeDelta, Utc};
 
-use super::written;
+use crate::library::written;
 use crate::{Error, Library, thumbnails};
 
 /// How long a removed picture can be restored.

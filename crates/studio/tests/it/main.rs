@@ -12,3 +12,4 @@ mod pictures;
 mod samples;
 mod server;
 mod thumbnails;
+mod training;
