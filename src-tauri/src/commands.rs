@@ -59,6 +59,7 @@ pub(crate) fn all() -> Commands<Wry> {
         artworks::artwork_import,
         artworks::artwork_list,
         artworks::artwork_crop,
+        artworks::artwork_turn,
         artworks::artwork_remove,
         artworks::artwork_restore,
         artworks::artwork_tag,

@@ -56,26 +56,25 @@ pub(crate) async fn artwork_crop(
     Ok(artworks::show(library, id).await?)
 }
 
+/// Turns artworks by quarters clockwise.
+#[tauri::command]
+#[specta::specta]
+pub(crate) async fn artwork_turn(house: Door<'_>, ids: Vec<ArtworkId>, quarter_turns: u8) -> Result<(), Refusal> {
+    Ok(artworks::turn(house.studio().await?.library(), &ids, quarter_turns).await?)
+}
+
 /// Takes artworks out of their style; [`artwork_restore`] brings them back.
 #[tauri::command]
 #[specta::specta]
 pub(crate) async fn artwork_remove(house: Door<'_>, ids: Vec<ArtworkId>) -> Result<(), Refusal> {
-    let library = house.studio().await?.library();
-    for id in ids {
-        artworks::remove(library, id).await?;
-    }
-    Ok(())
+    Ok(artworks::remove(house.studio().await?.library(), &ids).await?)
 }
 
 /// Brings removed artworks back, with their tags and crops.
 #[tauri::command]
 #[specta::specta]
 pub(crate) async fn artwork_restore(house: Door<'_>, ids: Vec<ArtworkId>) -> Result<(), Refusal> {
-    let library = house.studio().await?.library();
-    for id in ids {
-        artworks::restore(library, id).await?;
-    }
-    Ok(())
+    Ok(artworks::restore(house.studio().await?.library(), &ids).await?)
 }
 
 /// Edits the tags of many artworks at once.
@@ -89,9 +88,6 @@ pub(crate) async fn artwork_tag(house: Door<'_>, ids: Vec<ArtworkId>, edit: TagE
 #[tauri::command]
 #[specta::specta]
 pub(crate) async fn artwork_tags_set(house: Door<'_>, tags: Vec<ArtworkTags>) -> Result<(), Refusal> {
-    let library = house.studio().await?.library();
-    for ArtworkTags { artwork, tags } in tags {
-        tags::edit(library, &[artwork], &TagEdit::Set(tags)).await?;
-    }
-    Ok(())
+    let tags = tags.into_iter().map(|ArtworkTags { artwork, tags }| (artwork, tags));
+    Ok(tags::set_each(house.studio().await?.library(), tags.collect()).await?)
 }

@@ -61,6 +61,8 @@ export const commands = {
 	artworkList: (style: StyleId) => typedError<Artwork[], Refusal>(__TAURI_INVOKE("artwork_list", { style })),
 	/**  Sets what part of an artwork training sees, and how it is turned. */
 	artworkCrop: (id: ArtworkId, crop: Crop | null, quarterTurns: number) => typedError<Artwork, Refusal>(__TAURI_INVOKE("artwork_crop", { id, crop, quarterTurns })),
+	/**  Turns artworks by quarters clockwise. */
+	artworkTurn: (ids: ArtworkId[], quarterTurns: number) => typedError<null, Refusal>(__TAURI_INVOKE("artwork_turn", { ids, quarterTurns })),
 	/**  Takes artworks out of their style; [`artwork_restore`] brings them back. */
 	artworkRemove: (ids: ArtworkId[]) => typedError<null, Refusal>(__TAURI_INVOKE("artwork_remove", { ids })),
 	/**  Brings removed artworks back, with their tags and crops. */

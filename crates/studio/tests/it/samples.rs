@@ -24,7 +24,7 @@ async fn a_sample_is_a_style_that_is_ready_to_be_trained() {
     let all = artworks::valid(&desk.library, style.id).await.unwrap();
     assert!(all.iter().all(|artwork| !artwork.tags.is_empty()));
 
-    artworks::remove(&desk.library, all[0].id).await.unwrap();
+    artworks::remove(&desk.library, &[all[0].id]).await.unwrap();
     let again = samples::open(&desk.library, &desk.config, &sample.id).await.unwrap();
     assert_eq!((again.id, again.valid_artworks), (style.id, sample.artworks - 1));
     let unknown = samples::open(&desk.library, &desk.config, "nobody").await.unwrap_err();
