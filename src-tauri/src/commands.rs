@@ -84,6 +84,7 @@ pub(crate) fn all() -> Commands<Wry> {
         jobs::job_generations,
         gallery::gallery_find,
         gallery::gallery_cards,
+        gallery::gallery_latest,
         models::model_list,
         models::model_download,
         models::model_download_cancel,

@@ -1,6 +1,6 @@
 //! The gallery: every finished picture, found by style, tag, word, day and rating, newest first.
 //!
-//! [`find`] gives all ids at once, also of 100,000 pictures; [`cards`] tells what a screen of them shows. What a person removes can be
+//! [`find`] gives all ids at once, also of 100,000 pictures; [`cards`] tells what a screen of them shows, [`latest`] what was made last. What a person removes can be
 //! restored for [`REMOVED_KEPT`]; then the next start takes row and file away.
 
 mod detail;
@@ -197,6 +197,25 @@ pub async fn cards(library: &Library, ids: &[GenerationId]) -> Result<Vec<Card>,
             })
         })
         .collect()
+}
+
+/// Cards of the newest pictures, newest first, at most `limit` and never more than [`CARDS_MAX`].
+///
+/// # Errors
+/// [`Error::Database`].
+pub async fn latest(library: &Library, limit: u32) -> Result<Vec<Card>, Error> {
+    let ids = sqlx::query_scalar!(
+        "SELECT id
+           FROM generations INDEXED BY idx_generations_gallery
+          WHERE status = 'completed' AND removed_at IS NULL
+          ORDER BY id DESC
+          LIMIT $1",
+        limit,
+    )
+    .fetch_all(library.pool())
+    .await?;
+    let ids: Vec<GenerationId> = ids.into_iter().map(jobs::id).collect::<Result<_, _>>()?;
+    cards(library, &ids).await
 }
 
 /// Cards of what an order has finished so far, also when it was removed from the gallery.

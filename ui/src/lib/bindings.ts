@@ -111,6 +111,8 @@ export const commands = {
 	galleryFind: (filter: GalleryFilter) => typedError<GenerationId[], Refusal>(__TAURI_INVOKE("gallery_find", { filter })),
 	/**  What the grid shows of some pictures. */
 	galleryCards: (ids: GenerationId[]) => typedError<Card[], Refusal>(__TAURI_INVOKE("gallery_cards", { ids })),
+	/**  What was made last, newest first. */
+	galleryLatest: (limit: number) => typedError<Card[], Refusal>(__TAURI_INVOKE("gallery_latest", { limit })),
 	/**  Models that are installed and models that can be. */
 	modelList: () => typedError<Models, Refusal>(__TAURI_INVOKE("model_list")),
 	/**  Starts a download, or goes on with one; `downloadProgressed` and `downloadEnded` tell of it. */
