@@ -4,7 +4,7 @@
 //! library.db      the tables of migrations/library
 //! library.lock    held by the one program that writes; its content says whether that program ended by itself
 //! images/ab/…     pictures, named after their SHA-256
-//! thumbnails/ab/… small versions of them, made when they are asked for
+//! thumbnails/ab/… small versions of them, made with a picture or when they are asked for
 //! styles/ab/…     LoRAs, named after their SHA-256
 //! training/7/…    checkpoints of job 7, while it may go on
 //! samples/7/…     what job 7 painted on its way, while it is its style's last training

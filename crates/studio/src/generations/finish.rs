@@ -10,7 +10,7 @@ use super::run::{Open, Run};
 use super::sampler_name;
 use crate::picture::provenance::Provenance;
 use crate::picture::{self, Signature};
-use crate::{Error, jobs};
+use crate::{Error, jobs, thumbnails};
 
 /// A finished picture.
 #[derive(Debug, Clone, serde::Serialize)]
@@ -64,6 +64,10 @@ impl Run<'_> {
             .await?;
         }
         tx.commit().await?;
+        if let Err(error) = thumbnails::keep(self.library, &url, &image) {
+            // It is made when it is asked for.
+            tracing::warn!("picture {} has no thumbnail yet: {error}", row.id);
+        }
         let generation = jobs::id(row.id)?;
         let copy = self
             .settings
