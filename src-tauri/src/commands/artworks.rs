@@ -4,8 +4,8 @@ use std::path::PathBuf;
 
 use atelier_studio::artworks::{self, Artwork, Crop, ImportReport};
 use atelier_studio::contract::{ArtworkId, Refusal, StyleId, Tag};
-use atelier_studio::styles;
 use atelier_studio::tags::{self, TagEdit};
+use atelier_studio::{paths, styles};
 use serde::Deserialize;
 use specta::Type;
 use tauri::AppHandle;
@@ -29,6 +29,10 @@ pub(crate) async fn artwork_import(
     style: StyleId,
     paths: Vec<PathBuf>,
 ) -> Result<ImportReport, Refusal> {
+    let paths = paths
+        .iter()
+        .map(|path| paths::typed(path))
+        .collect::<Result<Vec<_>, _>>()?;
     let library = house.studio().await?.library();
     let into = styles::show(library, style).await?;
     let tell = |done, total| events::tell(&app, &ImportProgressed { style, done, total });

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use atelier_studio::contract::{GenerationId, JobId, Refusal, StyleId};
 use atelier_studio::gallery::{self, GenerationDetail};
 use atelier_studio::generations::{Choices, GenerationRequest, StyleReceipt, StyleUse};
+use atelier_studio::paths;
 use tauri::{AppHandle, State};
 
 use super::Door;
@@ -76,6 +77,7 @@ pub(crate) async fn generation_export(
     folder: PathBuf,
     signed: bool,
 ) -> Result<Vec<PathBuf>, Refusal> {
+    let folder = paths::typed(&folder)?;
     Ok(gallery::export(house.studio().await?.library(), &ids, &folder, signed).await?)
 }
 

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use atelier_studio::contract::Refusal;
 use atelier_studio::models::{self, InstalledModel, Models};
+use atelier_studio::paths;
 
 use super::Door;
 
@@ -37,6 +38,7 @@ pub(crate) async fn model_import(
     path: PathBuf,
     id: Option<String>,
 ) -> Result<InstalledModel, Refusal> {
+    let path = paths::typed(&path)?;
     Ok(house.studio().await?.import_model(&path, id.as_deref()).await?)
 }
 

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use atelier_studio::artworks::DatasetReport;
 use atelier_studio::contract::{JobId, Refusal, StyleId};
+use atelier_studio::paths;
 use atelier_studio::styles::exchange::{self, Naming, Wanted};
 use atelier_studio::styles::{self, Style};
 use atelier_studio::training::{self, TrainRequest, Training, TrainingPlan};
@@ -54,6 +55,7 @@ pub(crate) async fn style_import(
     name: Option<String>,
     model: String,
 ) -> Result<Style, Refusal> {
+    let file = paths::typed(&file)?;
     let wanted = Wanted { file, name, model };
     Ok(house.studio().await?.import_style(&wanted).await?)
 }
@@ -67,6 +69,7 @@ pub(crate) async fn style_export(
     naming: Naming,
     path: PathBuf,
 ) -> Result<PathBuf, Refusal> {
+    let path = paths::typed(&path)?;
     let library = house.studio().await?.library();
     let style = styles::show(library, id).await?;
     exchange::export(library, &style.name, naming, &path).await?;

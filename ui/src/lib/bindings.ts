@@ -804,6 +804,10 @@ export type Refusal =
 { code: "path_not_readable"; details: {
 	path: string,
 } } | 
+/**  Begins nowhere: neither at the disk nor at the person's own folder. */
+{ code: "path_incomplete"; details: {
+	path: string,
+} } | 
 /**  A folder that gives no artwork. */
 { code: "folder_without_artworks"; details: {
 	folder: string,
