@@ -1,7 +1,7 @@
 //! Base models: the starter that ships with the program, and those that the person imported or downloaded.
 //!
 //! An import is by reference: models have gigabytes, and the person's other programs use the same files. Their hashes are kept, so that
-//! [`verify`] tells when somebody changed them. A copy, or a download, belongs to the library and goes when the model is removed.
+//! [`verify`] tells when somebody changed them; those of the starter ship with it. A copy, or a download, belongs to the library and goes when the model is removed.
 
 pub mod download;
 mod downloads;
@@ -10,6 +10,7 @@ mod files;
 mod fit;
 pub mod manifest;
 mod overview;
+mod sums;
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -21,7 +22,7 @@ use serde::Serialize;
 
 use crate::worker::{WorkError, Workshop};
 use crate::{Config, Error, Library, styles};
-use files::{copy_whole, hashes};
+use files::{copy_whole, hashes, hashes_as_known};
 
 pub use downloads::{Download, Downloads};
 pub use fetch::{OnFileBytes, fetch};
@@ -115,8 +116,12 @@ async fn starter(config: &Config) -> Result<Option<Model>, Error> {
     if !path.join("model_index.json").is_file() {
         return Ok(None);
     }
-    let root = path.clone();
-    let (sha256, bytes) = tokio::task::spawn_blocking(move || hashes(&root)).await??;
+    let sha256 = sums::read(&path)?;
+    let bytes = sha256
+        .keys()
+        .filter_map(|file| fs::metadata(path.join(file)).ok())
+        .map(|facts| facts.len())
+        .sum();
     Ok(Some(Model {
         id: styles::STARTER_MODEL.to_owned(),
         path,
@@ -193,7 +198,8 @@ pub async fn import(
     Ok(model)
 }
 
-/// Whether a model's files are still those that were taken in: names of those that are not.
+/// Whether a model's files are still those that were taken in, or published, as far as that is known: names of those that are not. Reads
+/// all of them.
 ///
 /// # Errors
 /// When they cannot be read for another reason than being gone.
@@ -265,7 +271,7 @@ pub async fn remove(library: &Library, config: &Config, id: &str) -> Result<(), 
 async fn examine(path: &Path, id: &str, workshop: &mut Workshop) -> Result<Model, Error> {
     let facts = check(path, workshop).await?;
     let root = path.to_owned();
-    let (sha256, bytes) = tokio::task::spawn_blocking(move || hashes(&root)).await??;
+    let (sha256, bytes) = tokio::task::spawn_blocking(move || hashes_as_known(&root)).await??;
     Ok(Model {
         id: id.to_owned(),
         path: path.to_owned(),

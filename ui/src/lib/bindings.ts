@@ -576,6 +576,8 @@ export type InstalledModel = {
 	license: string | null,
 	/**  Whether removing it removes its files. */
 	owned: boolean,
+	/**  Whether its hashes were published with it; those of an import were taken when it came in. */
+	published: boolean,
 	/**  What this machine can do with it. */
 	fits: Fit,
 };

@@ -1,16 +1,58 @@
 //! Files of a model: their hashes, and copying all of them.
 
 use std::collections::BTreeMap;
-use std::fs;
-use std::path::Path;
+use std::fs::{self, Metadata};
+use std::path::{Path, PathBuf};
+use std::sync::{LazyLock, Mutex, PoisonError};
+use std::time::SystemTime;
 
 use walkdir::WalkDir;
 
 use super::download;
 use crate::Error;
 
-/// Hashes of all files by path inside `root` (a lone file by its name), and their bytes. Blocks.
+/// Hashes of all files by path inside `root` (a lone file by its name), and their bytes. Reads all of them; blocks.
 pub(super) fn hashes(root: &Path) -> Result<(BTreeMap<String, String>, u64), Error> {
+    collect(root, |path, _| download::sha256_of(path))
+}
+
+/// The same, without a second look at files that have the size and the date that they had: a checkpoint has gigabytes. Blocks.
+pub(super) fn hashes_as_known(root: &Path) -> Result<(BTreeMap<String, String>, u64), Error> {
+    collect(root, known_sha256)
+}
+
+/// What a file was when it was hashed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Known {
+    bytes: u64,
+    modified: SystemTime,
+    sha256: String,
+}
+
+/// Of as many files as a person names in one run of the program.
+static KNOWN: LazyLock<Mutex<BTreeMap<PathBuf, Known>>> = LazyLock::new(Mutex::default);
+
+fn known_sha256(path: &Path, facts: &Metadata) -> Result<String, Error> {
+    let known = || KNOWN.lock().unwrap_or_else(PoisonError::into_inner);
+    let (bytes, modified) = (facts.len(), facts.modified().map_err(Error::file(path))?);
+    let same = |known: &&Known| known.bytes == bytes && known.modified == modified;
+    if let Some(found) = known().get(path).filter(same) {
+        return Ok(found.sha256.clone());
+    }
+    let sha256 = download::sha256_of(path)?;
+    let fresh = Known {
+        bytes,
+        modified,
+        sha256: sha256.clone(),
+    };
+    known().insert(path.to_owned(), fresh);
+    Ok(sha256)
+}
+
+fn collect(
+    root: &Path,
+    sha256_of: impl Fn(&Path, &Metadata) -> Result<String, Error>,
+) -> Result<(BTreeMap<String, String>, u64), Error> {
     let (mut hashes, mut bytes) = (BTreeMap::new(), 0);
     for entry in WalkDir::new(root).follow_links(true).sort_by_file_name() {
         let entry = entry.map_err(|error| Error::file(root)(error.into()))?;
@@ -26,8 +68,9 @@ pub(super) fn hashes(root: &Path) -> Result<(BTreeMap<String, String>, u64), Err
             || entry.file_name().to_string_lossy().into_owned(),
             |path| path.to_string_lossy().replace('\\', "/"),
         );
-        bytes += entry.metadata().map_err(|error| Error::file(root)(error.into()))?.len();
-        hashes.insert(name, download::sha256_of(entry.path())?);
+        let facts = entry.metadata().map_err(|error| Error::file(root)(error.into()))?;
+        bytes += facts.len();
+        hashes.insert(name, sha256_of(entry.path(), &facts)?);
     }
     Ok((hashes, bytes))
 }
@@ -63,4 +106,33 @@ pub(super) fn copy_whole(from: &Path, to: &Path) -> Result<(), Error> {
         }
     }
     fs::rename(&beside, to).map_err(Error::file(to))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs::File;
+
+    use super::*;
+
+    #[test]
+    fn a_file_is_hashed_again_when_its_size_or_date_is_another() {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let file = folder.path().join("weights");
+        let known = || hashes_as_known(folder.path()).expect("readable").0.remove("weights");
+        fs::write(&file, "one").expect("written");
+        let first = known();
+        let date = fs::metadata(&file).and_then(|facts| facts.modified()).expect("a date");
+        let redate = |date| {
+            File::options()
+                .write(true)
+                .open(&file)
+                .and_then(|file| file.set_modified(date))
+        };
+        fs::write(&file, "two").expect("written");
+        redate(date).expect("dated");
+        assert_eq!(known(), first, "it looks as it did and is not read");
+        assert_ne!(hashes(folder.path()).expect("readable").0.remove("weights"), first);
+        redate(date + std::time::Duration::from_secs(2)).expect("dated");
+        assert_ne!(known(), first);
+    }
 }

@@ -36,6 +36,8 @@ pub struct InstalledModel {
     pub license: Option<String>,
     /// Whether removing it removes its files.
     pub owned: bool,
+    /// Whether its hashes were published with it; those of an import were taken when it came in.
+    pub published: bool,
     /// What this machine can do with it.
     pub fits: Fit,
 }
@@ -78,7 +80,7 @@ pub async fn overview(
 ) -> Result<Models, Error> {
     let mut installed: Vec<_> = starter(&config.resources, memory_bytes).into_iter().collect();
     let rows = sqlx::query!(
-        r#"SELECT id, path, architecture, native_size_px AS "native_size_px: u32", bytes, license
+        r#"SELECT id, path, architecture, native_size_px AS "native_size_px: u32", bytes, license, manifest
              FROM models
             ORDER BY id"#
     )
@@ -92,6 +94,7 @@ pub async fn overview(
         native_size_px: row.native_size_px,
         bytes: u64::try_from(row.bytes).unwrap_or_default(),
         license: row.license,
+        published: row.manifest.is_some(),
     }));
     let available = manifest::all(&config.resources)
         .into_iter()
@@ -118,6 +121,7 @@ fn starter(resources: &Path, memory_bytes: u64) -> Option<InstalledModel> {
             .sum(),
         license: Some(STARTER_LICENSE.to_owned()),
         owned: false,
+        published: true,
         fits: Fit::of(STARTER_ARCHITECTURE, memory_bytes),
     })
 }

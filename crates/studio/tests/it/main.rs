@@ -8,6 +8,7 @@ mod gallery;
 mod import;
 mod library;
 mod made;
+mod models;
 mod pictures;
 mod samples;
 mod server;
