@@ -47,6 +47,7 @@ pub(crate) fn all() -> Commands<Wry> {
         styles::style_list,
         styles::style_create,
         styles::style_remove,
+        styles::style_removed,
         styles::style_restore,
         styles::style_show,
         styles::style_import,

@@ -92,6 +92,7 @@ impl Library {
         crate::jobs::recover(&library).await?;
         let now = chrono::Utc::now();
         crate::gallery::sweep(&library, now).await?;
+        crate::styles::sweep(&library, now).await?;
         crate::training::sweep(&library, now).await?;
         Ok(library)
     }

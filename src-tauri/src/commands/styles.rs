@@ -6,7 +6,7 @@ use atelier_studio::artworks::DatasetReport;
 use atelier_studio::contract::{JobId, Refusal, StyleId};
 use atelier_studio::paths;
 use atelier_studio::styles::exchange::{self, Naming, Wanted};
-use atelier_studio::styles::{self, Style};
+use atelier_studio::styles::{self, RemovedStyle, Style};
 use atelier_studio::training::{self, TrainRequest, Training, TrainingPlan};
 
 use super::Door;
@@ -30,6 +30,13 @@ pub(crate) async fn style_create(house: Door<'_>, name: String, base_model: Stri
 #[specta::specta]
 pub(crate) async fn style_remove(house: Door<'_>, id: StyleId) -> Result<(), Refusal> {
     Ok(styles::remove(house.studio().await?.library(), id).await?)
+}
+
+/// Styles that were removed and can come back, those that went last first.
+#[tauri::command]
+#[specta::specta]
+pub(crate) async fn style_removed(house: Door<'_>) -> Result<Vec<RemovedStyle>, Refusal> {
+    Ok(styles::removed(house.studio().await?.library()).await?)
 }
 
 /// Brings a removed style back.

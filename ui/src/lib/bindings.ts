@@ -37,6 +37,8 @@ export const commands = {
 	styleCreate: (name: string, baseModel: string) => typedError<Style, Refusal>(__TAURI_INVOKE("style_create", { name, baseModel })),
 	/**  Puts a style out of sight; [`style_restore`] brings it back. */
 	styleRemove: (id: StyleId) => typedError<null, Refusal>(__TAURI_INVOKE("style_remove", { id })),
+	/**  Styles that were removed and can come back, those that went last first. */
+	styleRemoved: () => typedError<RemovedStyle[], Refusal>(__TAURI_INVOKE("style_removed")),
 	/**  Brings a removed style back. */
 	styleRestore: (id: StyleId) => typedError<Style, Refusal>(__TAURI_INVOKE("style_restore", { id })),
 	/**  One style. */
@@ -1176,6 +1178,22 @@ export type Refusal =
 { code: "internal"; details: {
 	reason: string,
 } };
+
+/**  A style that was removed. */
+export type RemovedStyle = {
+	/**  Its id in this library. */
+	id: StyleId,
+	/**  As it is called while it is away: another style may have its name. */
+	name: string,
+	/**  The base model that it is for. */
+	base_model: string,
+	/**  That come back with it. */
+	artworks: number,
+	/**  Whether it has a LoRA, which comes back with it. */
+	is_trained: boolean,
+	/**  ISO 8601, UTC. */
+	removed_at: string,
+};
 
 /**  All that `doctor` tells. */
 export type Report = {
