@@ -14,6 +14,7 @@ import torch.nn.functional as F
 from diffusers import AutoencoderKL
 
 import parallel
+from pipeline import write_sums
 from train_vae import LATENT_NOISE, crops, decode, encode, reconstruction_loss
 
 SEED = 3
@@ -83,6 +84,7 @@ def worker(rank, processes, arguments):
             vae.quant_conv.weight[4:], vae.quant_conv.bias[4:] = quant_log_variance
         vae.register_to_config(_name_or_path="")
         vae.half().save_pretrained(arguments.out)
+        write_sums(os.path.dirname(os.path.abspath(arguments.out)))
 
 
 def main():

@@ -1,5 +1,6 @@
 """The starter model's networks, and how they are written in the diffusers folder layout."""
 
+import hashlib
 import json
 import os
 import shutil
@@ -82,12 +83,23 @@ def write_pipeline(folder, vae, unet, text_encoder):
     settings["clip_sample"] = False
     with open(os.path.join(out, "scheduler", "scheduler_config.json"), "w") as file:
         json.dump(settings, file, indent=2, sort_keys=True)
+    write_sums(out)
     write_words(os.path.join(parent, "starter-words.txt"))
     os.chmod(out, 0o755)
     if os.path.exists(folder):
         os.rename(folder, os.path.join(fresh, "previous"))
     os.rename(out, folder)
     shutil.rmtree(fresh)
+
+
+def write_sums(folder):
+    """Writes `SHA256SUMS`, by which the studio tells whether a file of the model was changed."""
+    paths = (os.path.join(parent, name) for parent, _, names in os.walk(folder) for name in names if name != "SHA256SUMS")
+    files = sorted(os.path.relpath(path, folder).replace(os.sep, "/") for path in paths)
+    with open(os.path.join(folder, "SHA256SUMS"), "w", newline="\n") as sums:
+        for name in files:
+            with open(os.path.join(folder, name), "rb") as file:
+                sums.write(f"{hashlib.file_digest(file, 'sha256').hexdigest()}  {name}\n")
 
 
 def read_pipeline(folder, scheduler=DDIMScheduler):

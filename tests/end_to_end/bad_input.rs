@@ -175,6 +175,32 @@ async fn a_full_disk_is_named_and_nothing_is_lost() {
     assert_whole(&home.data()).await;
 }
 
+/// A disk that fills up while a training is under way ends it for now: with room again, it goes on from its last checkpoint.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_training_on_a_full_disk_rests_and_goes_on_when_there_is_room() {
+    let home = home();
+    std::fs::create_dir(home.path("full")).expect("made");
+    let artist = workspace().join("models/samples/warm-etching");
+    let script = format!(
+        r#"mount -t tmpfs -o size=32m tmpfs full
+        atelier() {{ "$ATELIER" --data full/data "$@"; }}
+        atelier style new etching >&2
+        atelier artwork import {} --style etching >&2
+        (until ls full/data/training/*/checkpoint-*.safetensors; do sleep 0.05; done; head -c 40m /dev/zero > full/filler) > /dev/null 2>&1 &
+        code=0
+        atelier style train etching --preset quick --steps 24 >&2 || code=$?
+        echo "ended with $code" >&2
+        wait
+        rm full/filler
+        exec "$ATELIER" --data full/data --json style train etching --resume"#,
+        artist.display()
+    );
+    let answer = in_namespace(&home, &script).ok();
+    assert!(answer.err.contains("ended with 70"), "{}", answer.err);
+    assert!(answer.json()["resumed_at"].as_u64() > Some(0), "{}", answer.out);
+}
+
 #[cfg(target_os = "linux")]
 #[test]
 fn a_folder_that_may_not_be_written_is_named() {

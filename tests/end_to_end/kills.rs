@@ -127,6 +127,39 @@ async fn a_kill_at_any_moment_loses_nothing() {
     assert_whole(&home.data()).await;
 }
 
+/// However often its worker dies, a training is paused at its checkpoint at worst.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_training_whose_worker_dies_again_and_again_rests_at_its_checkpoint() {
+    let home = Home::new();
+    home.run("style new subject").ok();
+    home.run(&format!("artwork import {} --style subject", artist())).ok();
+    let mut studio = home.start("style train subject --preset quick --steps 24");
+    let began = Instant::now();
+    let ended = loop {
+        if let Some(status) = studio.try_wait().expect("a child") {
+            break status;
+        }
+        assert!(began.elapsed() < DEADLINE, "the studio goes on for ever");
+        let has_checkpoint = walk(&home.data().join("training"))
+            .iter()
+            .any(|file| is_checkpoint(file));
+        if let (true, Some(worker)) = (has_checkpoint, worker_of(&studio)) {
+            kill(worker, "KILL");
+        }
+        std::thread::sleep(Duration::from_millis(20));
+    };
+    assert_eq!(ended.code(), Some(77), "the worker crashed");
+    let rests = home.run("style show subject").ok().out;
+    assert!(rests.contains("paused"), "{rests}");
+    let trained = home.run("style train subject --resume --json").ok().json();
+    assert!(trained["resumed_at"].as_u64() > Some(0), "{trained}");
+}
+
+fn is_checkpoint(file: &str) -> bool {
+    file.contains("checkpoint") && !file.ends_with(".part")
+}
+
 /// Resumed after a kill, training goes on from the last checkpoint and says so.
 #[cfg(target_os = "linux")]
 #[tokio::test]
@@ -138,8 +171,7 @@ async fn a_killed_training_goes_on_from_its_checkpoint() {
     let began = Instant::now();
     let checkpoints = || {
         let folder = home.data().join("training");
-        let whole = |file: &&String| file.contains("checkpoint") && !file.ends_with(".part");
-        walk(&folder).iter().filter(whole).count()
+        walk(&folder).iter().filter(|file| is_checkpoint(file)).count()
     };
     while checkpoints() == 0 {
         assert!(

@@ -31,6 +31,17 @@ async fn a_folder_of_artworks_becomes_a_picture_in_their_style() {
     let made = home.run(generate).ok().json();
     let pictures = made["pictures"].as_array().expect("pictures");
     assert_eq!((pictures.len(), &pictures[1]["seed"]), (2, &"8".into()));
+    for picture in pictures {
+        let url = picture["path"]
+            .as_str()
+            .expect("a path")
+            .replace("/images/", "/thumbnails/");
+        let thumbnail = url.replace(".png", "-256.jpg");
+        assert!(
+            std::path::Path::new(&thumbnail).is_file(),
+            "{thumbnail} is not there yet"
+        );
+    }
     let copy = pictures[0]["copy"].as_str().expect("a path");
     assert_eq!(image::open(copy).expect("a picture").width(), 128);
     let told = home.run_with(["inspect", copy, "--json"]).ok().json();

@@ -22,6 +22,7 @@ const training: Training = {
   ],
   metric: null,
   failure: null,
+  can_be_restored: false,
 };
 
 test("steps rise from left to right, prompts keep their rows", async () => {

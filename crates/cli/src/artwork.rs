@@ -140,16 +140,12 @@ pub(crate) async fn run(context: &Context, command: Command) -> Result<(), Error
         }
         Command::Remove { artworks } => {
             let library = context.write().await?;
-            for artwork in &artworks {
-                artworks::remove(&library, *artwork).await?;
-            }
+            artworks::remove(&library, &artworks).await?;
             told(context.output, "removed", &artworks)
         }
         Command::Restore { artworks } => {
             let library = context.write().await?;
-            for artwork in &artworks {
-                artworks::restore(&library, *artwork).await?;
-            }
+            artworks::restore(&library, &artworks).await?;
             told(context.output, "restored", &artworks)
         }
     }

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use atelier_studio::contract::Refusal;
+use atelier_studio::contract::{JobStatus, Refusal};
 use atelier_studio::protocol::{Health, Preflight, Progress as Step};
 use atelier_studio::styles::exchange::{self, Naming};
 use atelier_studio::styles::{self, Readiness, STARTER_MODEL, Style};
@@ -172,6 +172,8 @@ async fn show(context: &Context, name: &str) -> Result<(), Error> {
     let style = styles::find(&library, name).await?;
     let tags = tags::of_style(&library, style.id).await?;
     let (readiness, output) = (style.readiness(), context.output);
+    let training = training::show(&library, style.id).await?;
+    let paused = training.filter(|training| training.status == JobStatus::Paused);
     let shown = Shown {
         style: &style,
         tags: &tags,
@@ -189,6 +191,15 @@ async fn show(context: &Context, name: &str) -> Result<(), Error> {
             format!("tags        {}", tags.join(", ")),
             format!("pictures    {}", style.usage_count),
         ];
+        if let Some(training) = &paused {
+            let why = training.failure.as_ref().map(|failure| output.sentence(failure));
+            lines.push(format!(
+                "paused      after step {} of {}. {}",
+                training.step,
+                training.steps,
+                why.unwrap_or_default()
+            ));
+        }
         if let Some(failure) = &style.training_failure {
             lines.push(format!("failure     {}", output.sentence(failure)));
         }

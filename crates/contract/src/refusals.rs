@@ -63,6 +63,8 @@ refusals! {
     PathMissing = 18 { path: String },
     /// Is there, but may not be read.
     PathNotReadable = 19 { path: String },
+    /// Begins nowhere: neither at the disk nor at the person's own folder.
+    PathIncomplete = 118 { path: String },
     /// A folder that gives no artwork.
     FolderWithoutArtworks = 20 { folder: String },
 

@@ -195,7 +195,7 @@ words! {
         Queued = "queued",
         /// A worker has it.
         Running = "running",
-        /// Stopped by the person; its checkpoint is kept.
+        /// Stopped by the person or by what went wrong; its checkpoint is kept.
         Paused = "paused",
         /// Ended well.
         Completed = "completed",
@@ -285,15 +285,17 @@ impl WithdrawalStatus {
 }
 
 impl JobStatus {
-    /// Whether a job in this state may come into `next`. A running job goes back to the queue when its worker died.
+    /// Whether a job in this state may come into `next`. A running job goes back to the queue when its worker died, a cancelled training
+    /// when the cancel is taken back.
     #[must_use]
     pub const fn may_become(self, next: Self) -> bool {
         use JobStatus::{Cancelled, Completed, Failed, Paused, Queued, Running};
         matches!(
             (self, next),
-            (Queued, Running | Failed | Cancelled)
+            (Queued, Running | Paused | Failed | Cancelled)
                 | (Running, Queued | Paused | Completed | Failed | Cancelled)
                 | (Paused, Queued | Cancelled)
+                | (Cancelled, Queued | Paused)
         )
     }
 }
@@ -327,8 +329,16 @@ mod tests {
     fn what_has_ended_stays_as_it_is() {
         for next in JobStatus::ALL {
             assert!(!JobStatus::Completed.may_become(*next));
-            assert!(!JobStatus::Cancelled.may_become(*next));
+            assert!(!JobStatus::Failed.may_become(*next));
         }
+    }
+
+    #[test]
+    fn a_cancelled_job_waits_again_or_stays_cancelled() {
+        let next = JobStatus::ALL
+            .iter()
+            .filter(|next| JobStatus::Cancelled.may_become(**next));
+        assert_eq!(next.collect::<Vec<_>>(), [&JobStatus::Queued, &JobStatus::Paused]);
     }
 
     #[test]

@@ -258,47 +258,91 @@ pub async fn set_crop(
     )
     .execute(&mut *tx)
     .await?;
-    settle(&mut tx, artwork).await?;
+    settle(&mut tx, &serde_json::to_string(&[artwork])?).await?;
     tx.commit().await?;
     Ok(())
 }
 
-/// Takes an artwork out of its style. [`restore`] brings it back.
+/// Turns artworks by quarters clockwise, after what they were turned already: all of them, or none when one does not exist. It changes
+/// nothing that decides whether they are valid.
 ///
 /// # Errors
 /// [`Refusal::ArtworkUnknown`], [`Error::Database`].
-pub async fn remove(library: &Library, artwork: ArtworkId) -> Result<(), Error> {
-    let id = artwork.get();
+pub async fn turn(library: &Library, artworks: &[ArtworkId], quarter_turns: u8) -> Result<(), Error> {
     let mut tx = library.begin().await?;
+    let ids = known(&mut tx, artworks).await?;
+    let quarter_turns = quarter_turns % 4;
     sqlx::query!(
-        "UPDATE artworks SET removed_at = coalesce(removed_at, strftime('%Y-%m-%dT%H:%M:%fZ', 'now')) WHERE id = $1",
-        id
+        "UPDATE artworks
+            SET quarter_turns = (quarter_turns + $2) % 4
+          WHERE id IN (SELECT value FROM json_each($1))",
+        ids,
+        quarter_turns,
     )
     .execute(&mut *tx)
     .await?;
-    settle(&mut tx, artwork).await?;
-    tx.commit().await?;
-    Ok(())
+    Ok(tx.commit().await?)
 }
 
-/// Brings a removed artwork back, with its tags and its crop. Does nothing to one that is there.
+/// Takes artworks out of their style: all of them, or none when one does not exist. [`restore`] brings them back.
 ///
 /// # Errors
 /// [`Refusal::ArtworkUnknown`], [`Error::Database`].
-pub async fn restore(library: &Library, artwork: ArtworkId) -> Result<(), Error> {
-    let id = artwork.get();
+pub async fn remove(library: &Library, artworks: &[ArtworkId]) -> Result<(), Error> {
     let mut tx = library.begin().await?;
+    let ids = known(&mut tx, artworks).await?;
+    let removed = sqlx::query!(
+        "UPDATE artworks
+            SET removed_at = strftime('%Y-%m-%dT%H:%M:%fZ', 'now')
+          WHERE id IN (SELECT value FROM json_each($1)) AND removed_at IS NULL",
+        ids,
+    )
+    .execute(&mut *tx)
+    .await?;
+    if removed.rows_affected() > 0 {
+        settle(&mut tx, &ids).await?;
+    }
+    Ok(tx.commit().await?)
+}
+
+/// Brings removed artworks back, with their tags and their crops: all of them, or none when one does not exist. Does nothing to those that
+/// are there.
+///
+/// # Errors
+/// [`Refusal::ArtworkUnknown`], [`Error::Database`].
+pub async fn restore(library: &Library, artworks: &[ArtworkId]) -> Result<(), Error> {
+    let mut tx = library.begin().await?;
+    let ids = known(&mut tx, artworks).await?;
     let restored = sqlx::query!(
-        "UPDATE artworks SET removed_at = NULL WHERE id = $1 AND removed_at IS NOT NULL",
-        id
+        "UPDATE artworks
+            SET removed_at = NULL
+          WHERE id IN (SELECT value FROM json_each($1)) AND removed_at IS NOT NULL",
+        ids,
     )
     .execute(&mut *tx)
     .await?;
     if restored.rows_affected() > 0 {
-        settle(&mut tx, artwork).await?;
+        settle(&mut tx, &ids).await?;
     }
-    tx.commit().await?;
-    Ok(())
+    Ok(tx.commit().await?)
+}
+
+/// These ids as JSON, when each is an artwork's.
+async fn known(tx: &mut Transaction<'static, Sqlite>, artworks: &[ArtworkId]) -> Result<String, Error> {
+    let ids = serde_json::to_string(artworks)?;
+    let unknown = sqlx::query_scalar!(
+        r#"SELECT CAST(value AS INTEGER) AS "id!: i64"
+             FROM json_each($1)
+            WHERE NOT EXISTS (SELECT 1 FROM artworks WHERE id = value)
+            LIMIT 1"#,
+        ids,
+    )
+    .fetch_optional(&mut **tx)
+    .await?;
+    match unknown {
+        Some(artwork) => Err(Refusal::ArtworkUnknown { artwork }.into()),
+        None => Ok(ids),
+    }
 }
 
 /// Decides anew which artworks of a style are valid: after a change of what is asked of them.
@@ -313,20 +357,20 @@ pub async fn check(library: &Library, style: &crate::styles::Style) -> Result<()
     Ok(())
 }
 
-/// After a change of one artwork: whether it and its neighbours are valid, and what the style's tags are.
-async fn settle(tx: &mut Transaction<'static, Sqlite>, artwork: ArtworkId) -> Result<(), Error> {
-    let id = artwork.get();
-    let style = sqlx::query!(
-        r#"SELECT styles.id, styles.base_model
-             FROM artworks
-             JOIN styles ON styles.id = artworks.style_id
-            WHERE artworks.id = $1"#,
-        id,
+/// After a change of artworks, whose ids are JSON: whether they and their neighbours are valid, and what their styles' tags are.
+async fn settle(tx: &mut Transaction<'static, Sqlite>, ids: &str) -> Result<(), Error> {
+    let styles = sqlx::query!(
+        r#"SELECT id, base_model
+             FROM styles
+            WHERE id IN (SELECT style_id FROM artworks WHERE artworks.id IN (SELECT value FROM json_each($1)))"#,
+        ids,
     )
-    .fetch_optional(&mut **tx)
-    .await?
-    .ok_or(Refusal::ArtworkUnknown { artwork: id })?;
-    let style_id = StyleId::try_from(style.id).expect("SQLite counts ids from 1");
-    validity::refresh(tx, style_id, side_px_min(&style.base_model)).await?;
-    tags::aggregate(tx, style.id).await
+    .fetch_all(&mut **tx)
+    .await?;
+    for style in styles {
+        let id = StyleId::try_from(style.id).expect("SQLite counts ids from 1");
+        validity::refresh(tx, id, side_px_min(&style.base_model)).await?;
+        tags::aggregate(tx, style.id).await?;
+    }
+    Ok(())
 }

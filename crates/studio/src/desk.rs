@@ -73,7 +73,6 @@ impl Desk {
             self.shared.wish(job, Wish::Cancel);
             return Ok(());
         }
-        training::forget(library, job);
         self.shared.teller.job_changed(job).await;
         Ok(())
     }
@@ -167,7 +166,7 @@ async fn run(shared: &Arc<Shared>, workshop: &mut Workshop, job: JobId, kind: Jo
     if let Err(error) = ended {
         tracing::warn!("job {job}: {error}");
         let reason = error.refusal();
-        while !put_down(teller, job, &reason).await && !shared.is_closing() {
+        while !put_down(teller, job, kind, &reason).await && !shared.is_closing() {
             shared.rest().await;
         }
     }
@@ -184,11 +183,14 @@ async fn run(shared: &Arc<Shared>, workshop: &mut Workshop, job: JobId, kind: Jo
     teller.tell(Event::LibraryChanged { what, style: None });
 }
 
-/// A job that could not even begin fails, so that it is not taken up again and again; one that began, and whose end could not be written, is put
-/// back as after a crash. `false` when that cannot be written either: the disk is full, or gone.
-async fn put_down(teller: &Teller, job: JobId, reason: &Refusal) -> bool {
+/// Order of pictures: one that could not even begin fails, so that it is not taken up again and again; one that began, and whose end could
+/// not be written, is put back as after a crash. `false` when nothing can be written: the disk is full, or gone.
+async fn put_down(teller: &Teller, job: JobId, kind: JobKind, reason: &Refusal) -> bool {
     let library = teller.library();
     let put = async {
+        if kind == JobKind::Train {
+            return training::put_down(library, job, reason).await;
+        }
         let mut connection = library.pool().acquire().await?;
         let (from, to) = (JobStatus::Queued, JobStatus::Failed);
         if !jobs::advance(&mut connection, job, from, to, Some(reason)).await? {

@@ -1,6 +1,6 @@
 //! The gallery: every finished picture, found by style, tag, word, day and rating, newest first.
 //!
-//! [`find`] gives all ids at once, also of 100,000 pictures; [`cards`] tells what a screen of them shows. What a person removes can be
+//! [`find`] gives all ids at once, also of 100,000 pictures; [`cards`] tells what a screen of them shows, [`latest`] what was made last. What a person removes can be
 //! restored for [`REMOVED_KEPT`]; then the next start takes row and file away.
 
 mod detail;
@@ -8,11 +8,12 @@ mod export;
 mod sweep;
 
 use atelier_contract::{GenerationId, JobId, Number, Refusal, StyleId, Tag};
-use chrono::{DateTime, NaiveDate, NaiveTime, SecondsFormat, Utc};
+use chrono::{DateTime, NaiveDate, NaiveTime};
 use serde::{Deserialize, Serialize};
 use sqlx::{QueryBuilder, Sqlite};
 
 use crate::generations::Settings;
+use crate::library::written;
 use crate::{Error, Library, jobs};
 
 pub use detail::{GenerationDetail, GenerationStyle, show};
@@ -148,7 +149,7 @@ fn words(text: &str) -> Option<String> {
     (!words.is_empty()).then(|| words.join(" "))
 }
 
-/// An instant as the tables write it, so that text compares as time; a day is its first moment in UTC.
+/// An instant as the tables write it; a day is its first moment in UTC.
 fn instant(text: &str) -> Result<String, Error> {
     let instant = DateTime::parse_from_rfc3339(text)
         .map(|instant| instant.to_utc())
@@ -158,10 +159,6 @@ fn instant(text: &str) -> Result<String, Error> {
         })
         .map_err(|_no_day| Refusal::DayInvalid { day: text.to_owned() })?;
     Ok(written(instant))
-}
-
-fn written(instant: DateTime<Utc>) -> String {
-    instant.to_rfc3339_opts(SecondsFormat::Millis, true)
 }
 
 /// Cards of the pictures with these ids, in their order, at most [`CARDS_MAX`]; one that does not exist is left out.
@@ -195,6 +192,25 @@ pub async fn cards(library: &Library, ids: &[GenerationId]) -> Result<Vec<Card>,
             })
         })
         .collect()
+}
+
+/// Cards of the newest pictures, newest first, at most `limit` and never more than [`CARDS_MAX`].
+///
+/// # Errors
+/// [`Error::Database`].
+pub async fn latest(library: &Library, limit: u32) -> Result<Vec<Card>, Error> {
+    let ids = sqlx::query_scalar!(
+        "SELECT id
+           FROM generations INDEXED BY idx_generations_gallery
+          WHERE status = 'completed' AND removed_at IS NULL
+          ORDER BY id DESC
+          LIMIT $1",
+        limit,
+    )
+    .fetch_all(library.pool())
+    .await?;
+    let ids: Vec<GenerationId> = ids.into_iter().map(jobs::id).collect::<Result<_, _>>()?;
+    cards(library, &ids).await
 }
 
 /// Cards of what an order has finished so far, also when it was removed from the gallery.

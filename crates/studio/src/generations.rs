@@ -3,6 +3,7 @@
 //! `queued → processing → completed`, and on the way `retrying` at most [`jobs::RETRIES_MAX`] times, each with less at once when memory was
 //! short. A picture that is finished stays finished, whatever happens to those behind it.
 
+mod finish;
 mod order;
 mod request;
 mod run;
@@ -20,6 +21,7 @@ use crate::picture::signature;
 use crate::worker::Workshop;
 use crate::{Config, Error, Library, styles};
 
+pub use finish::Finished;
 pub use order::{
     COUNT_MAX, GUIDANCE_MAX, Order, SAMPLERS, STEPS_MAX, STRENGTH_MAX, Settings, prompt, sampler_name, sampler_named,
     size_of,
@@ -28,7 +30,7 @@ pub(crate) use request::asked;
 pub use request::{
     AspectChoice, Choices, GenerationRequest, STYLES_MAX, StyleReceipt, StyleUse, choices, place_request, receipts,
 };
-pub use run::{Finished, Update, run_job, run_queue};
+pub use run::{Update, run_job, run_queue};
 
 /// Steps, guidance and sampler that suit most pictures of a model.
 const STEPS: u32 = 20;
@@ -179,11 +181,14 @@ async fn usable(library: &Library, name: &str, strength: f64) -> Result<Usable, 
     let not_trained = || Refusal::StyleNotTrained {
         style: style.name.clone(),
     };
-    let lora = match (style.training_status, &style.model_path) {
-        (TrainingStatus::Completed, Some(lora)) => lora.clone(),
-        (TrainingStatus::Training, _) => return Err(Refusal::StyleInTraining { style: style.name }.into()),
-        (TrainingStatus::Failed, _) => return Err(style.training_failure.clone().unwrap_or_else(not_trained).into()),
-        (TrainingStatus::Pending | TrainingStatus::Completed, _) => return Err(not_trained().into()),
+    // What an earlier training made is as good as before, however a later one goes.
+    let lora = match (&style.model_path, style.training_status) {
+        (Some(lora), _) => lora.clone(),
+        (None, TrainingStatus::Training) => return Err(Refusal::StyleInTraining { style: style.name }.into()),
+        (None, TrainingStatus::Failed) => {
+            return Err(style.training_failure.clone().unwrap_or_else(not_trained).into());
+        }
+        (None, TrainingStatus::Pending | TrainingStatus::Completed) => return Err(not_trained().into()),
     };
     let path = library.path_of(&lora);
     if !path.is_file() {

@@ -37,7 +37,8 @@ pub(crate) async fn create(
     id(row.id)
 }
 
-/// Moves a job; `false` when it is no longer in `from`. A move to `running` counts as an attempt.
+/// Moves a job; `false` when it is no longer in `from`. A move to `running` counts as an attempt. One that is cancelled remembers whether
+/// it was paused, in case that is taken back.
 pub(crate) async fn advance(
     connection: &mut SqliteConnection,
     job: JobId,
@@ -53,7 +54,7 @@ pub(crate) async fn advance(
               SET status = $3,
                   failure = $4,
                   attempts = attempts + ($3 = 'running'),
-                  goes_on = FALSE,
+                  goes_on = ($3 = 'cancelled' AND $2 <> 'paused'),
                   started_at = CASE WHEN $3 = 'running' THEN strftime('%Y-%m-%dT%H:%M:%fZ', 'now') ELSE started_at END,
                   ended_at = CASE WHEN $3 IN ('completed','failed','cancelled') THEN strftime('%Y-%m-%dT%H:%M:%fZ', 'now') END,
                   updated_at = strftime('%Y-%m-%dT%H:%M:%fZ', 'now')

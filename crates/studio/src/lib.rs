@@ -16,6 +16,7 @@ pub mod inspect;
 pub mod jobs;
 mod library;
 pub mod models;
+pub mod paths;
 pub mod picture;
 pub mod samples;
 pub mod settings;

@@ -4,7 +4,10 @@
 //! library.db      the tables of migrations/library
 //! library.lock    held by the one program that writes; its content says whether that program ended by itself
 //! images/ab/…     pictures, named after their SHA-256
-//! thumbnails/ab/… small versions of them, made when they are asked for
+//! thumbnails/ab/… small versions of them, made with a picture or when they are asked for
+//! styles/ab/…     LoRAs, named after their SHA-256
+//! training/7/…    checkpoints of job 7, while it may go on
+//! samples/7/…     what job 7 painted on its way, while it is its style's last training
 //! ```
 //!
 //! Files first, rows second: a picture is whole and on the disk before a row names it, so that a kill leaves at most a file
@@ -19,6 +22,7 @@ use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use atelier_contract::Refusal;
+use chrono::{DateTime, SecondsFormat, Utc};
 use sqlx::migrate::Migrator;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
 use sqlx::{Connection, Sqlite, SqlitePool, Transaction};
@@ -88,7 +92,10 @@ impl Library {
             sweep::orphans(&library).await?;
         }
         crate::jobs::recover(&library).await?;
-        crate::gallery::sweep(&library, chrono::Utc::now()).await?;
+        let now = chrono::Utc::now();
+        crate::gallery::sweep(&library, now).await?;
+        crate::styles::sweep(&library, now).await?;
+        crate::training::sweep(&library, now).await?;
         Ok(library)
     }
 
@@ -147,6 +154,11 @@ impl Library {
     pub(crate) async fn begin(&self) -> Result<Transaction<'static, Sqlite>, Error> {
         Ok(self.pool.begin_with("BEGIN IMMEDIATE").await?)
     }
+}
+
+/// An instant as the tables write it, so that text compares as time.
+pub(crate) fn written(instant: DateTime<Utc>) -> String {
+    instant.to_rfc3339_opts(SecondsFormat::Millis, true)
 }
 
 async fn connect(folder: &Path, create: bool) -> Result<SqlitePool, Error> {

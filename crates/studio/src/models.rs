@@ -1,7 +1,7 @@
 //! Base models: the starter that ships with the program, and those that the person imported or downloaded.
 //!
 //! An import is by reference: models have gigabytes, and the person's other programs use the same files. Their hashes are kept, so that
-//! [`verify`] tells when somebody changed them. A copy, or a download, belongs to the library and goes when the model is removed.
+//! [`verify`] tells when somebody changed them; those of the starter ship with it. A copy, or a download, belongs to the library and goes when the model is removed.
 
 pub mod download;
 mod downloads;
@@ -11,6 +11,7 @@ mod fit;
 pub mod manifest;
 mod overview;
 mod recognition;
+mod sums;
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -22,7 +23,7 @@ use serde::Serialize;
 
 use crate::worker::{WorkError, Workshop};
 use crate::{Config, Error, Library, Work, styles};
-use files::{copy_whole, hashes, hashes_of};
+use files::{copy_whole, hashes, hashes_as_known};
 
 pub use downloads::{Download, Downloads};
 pub use fetch::{OnFileBytes, discard, fetch};
@@ -117,8 +118,12 @@ async fn starter(config: &Config) -> Result<Option<Model>, Error> {
     if !path.join("model_index.json").is_file() {
         return Ok(None);
     }
-    let root = path.clone();
-    let (sha256, bytes) = tokio::task::spawn_blocking(move || hashes(&root)).await??;
+    let sha256 = sums::read(&path)?;
+    let bytes = sha256
+        .keys()
+        .filter_map(|file| fs::metadata(path.join(file)).ok())
+        .map(|facts| facts.len())
+        .sum();
     Ok(Some(Model {
         id: styles::STARTER_MODEL.to_owned(),
         path,
@@ -196,7 +201,8 @@ pub async fn import(
     Ok(model)
 }
 
-/// Whether a model's files are still those that were taken in: names of those that are not.
+/// Whether a model's files are still those that were taken in, or published, as far as that is known: names of those that are not. Reads
+/// all of them.
 ///
 /// # Errors
 /// When they cannot be read for another reason than being gone.
@@ -267,7 +273,7 @@ async fn examine(path: &Path, id: &str, workshop: &mut Workshop, work: &Work) ->
     let checked = work.cancel().run_until_cancelled(check(path, workshop)).await;
     let facts = checked.ok_or(Refusal::Cancelled {})??;
     let (root, watched) = (path.to_owned(), work.clone());
-    let (sha256, bytes) = tokio::task::spawn_blocking(move || hashes_of(&root, &watched)).await??;
+    let (sha256, bytes) = tokio::task::spawn_blocking(move || hashes_as_known(&root, &watched)).await??;
     Ok(Model {
         id: id.to_owned(),
         path: path.to_owned(),

@@ -123,7 +123,7 @@ impl Studio {
         self.inner.teller.jobs().await
     }
 
-    /// Ends a job for good, at once.
+    /// Ends a job, at once. [`Studio::restore_training`] takes that back for a training.
     ///
     /// # Errors
     /// [`atelier_contract::Refusal::JobUnknown`], [`atelier_contract::Refusal::JobEnded`].
@@ -146,6 +146,17 @@ impl Studio {
     pub async fn resume(&self, job: JobId) -> Result<(), Error> {
         jobs::put_to_queue(&self.inner.library, job).await?;
         self.placed(job).await;
+        Ok(())
+    }
+
+    /// Takes back the cancelling of a training.
+    ///
+    /// # Errors
+    /// [`atelier_contract::Refusal::JobUnknown`], [`atelier_contract::Refusal::JobEnded`] when it was not cancelled or has a successor.
+    pub async fn restore_training(&self, job: JobId) -> Result<(), Error> {
+        training::restore(&self.inner.library, job).await?;
+        self.placed(job).await;
+        self.changed(LibraryPart::Styles, None);
         Ok(())
     }
 

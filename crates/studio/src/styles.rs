@@ -1,6 +1,7 @@
 //! Styles: made by a person, filled with artworks, trained by a job, used to generate.
 
 pub mod exchange;
+mod removed;
 
 use atelier_contract::{Refusal, StyleId, Tag, TrainingStatus};
 use serde::Serialize;
@@ -8,6 +9,8 @@ use serde_json::Value;
 use sqlx::{Sqlite, Transaction};
 
 use crate::{Error, Library, tags};
+
+pub use removed::{RemovedStyle, removed, sweep};
 
 /// Fewest valid artworks that a style is trained from.
 pub const ARTWORKS_MIN: u32 = 10;
@@ -151,7 +154,8 @@ pub async fn create(library: &Library, name: &str, base_model: &str) -> Result<S
     find(library, name).await
 }
 
-/// Takes a style out of sight. Its artworks, its LoRA and the pictures made with it stay, and [`restore`] brings it back.
+/// Takes a style out of sight. Its artworks, its LoRA and the pictures made with it stay, and [`restore`] brings it back until, after
+/// [`REMOVED_KEPT`](crate::gallery::REMOVED_KEPT), all but the pictures go for good.
 ///
 /// # Errors
 /// [`Refusal::StyleInTraining`], [`Refusal::StyleUnknown`], [`Error::Database`].
@@ -159,7 +163,9 @@ pub async fn remove(library: &Library, style: StyleId) -> Result<(), Error> {
     let found = show(library, style).await?;
     let id = style.get();
     let removed = sqlx::query!(
-        "UPDATE styles SET is_active = FALSE WHERE id = $1 AND is_active AND training_status <> 'training'",
+        "UPDATE styles
+            SET is_active = FALSE, removed_at = strftime('%Y-%m-%dT%H:%M:%fZ', 'now')
+          WHERE id = $1 AND is_active AND training_status <> 'training'",
         id
     )
     .execute(library.pool())
@@ -176,9 +182,12 @@ pub async fn remove(library: &Library, style: StyleId) -> Result<(), Error> {
 /// [`Refusal::StyleUnknown`], [`Error::Database`].
 pub async fn restore(library: &Library, style: StyleId) -> Result<Style, Error> {
     let id = style.get();
-    sqlx::query!("UPDATE styles SET is_active = TRUE WHERE id = $1", id)
-        .execute(library.pool())
-        .await?;
+    sqlx::query!(
+        "UPDATE styles SET is_active = TRUE, removed_at = NULL WHERE id = $1",
+        id
+    )
+    .execute(library.pool())
+    .await?;
     show(library, style).await
 }
 

@@ -95,9 +95,28 @@ pub async fn complete(library: &Library, config: &Config, prefix: &str) -> Resul
 /// # Errors
 /// [`Refusal::ArtworkUnknown`], [`Error::Database`].
 pub async fn edit(library: &Library, artworks: &[ArtworkId], edit: &TagEdit) -> Result<(), Error> {
+    let edits: Vec<_> = artworks.iter().map(|artwork| (*artwork, edit)).collect();
+    edit_each(library, &edits).await
+}
+
+/// Gives each of these artworks tags of its own and no others, or none of them when one does not exist.
+///
+/// # Errors
+/// [`Refusal::ArtworkUnknown`], [`Error::Database`].
+pub async fn set_each(library: &Library, tags: Vec<(ArtworkId, Vec<Tag>)>) -> Result<(), Error> {
+    let sets: Vec<_> = tags
+        .into_iter()
+        .map(|(artwork, tags)| (artwork, TagEdit::Set(tags)))
+        .collect();
+    let edits: Vec<_> = sets.iter().map(|(artwork, set)| (*artwork, set)).collect();
+    edit_each(library, &edits).await
+}
+
+/// All edits in one transaction; the tags of each style are made anew once.
+async fn edit_each(library: &Library, edits: &[(ArtworkId, &TagEdit)]) -> Result<(), Error> {
     let mut tx = library.begin().await?;
     let mut styles = BTreeSet::new();
-    for artwork in artworks {
+    for (artwork, edit) in edits {
         let id = artwork.get();
         let style = sqlx::query_scalar!("SELECT style_id FROM artworks WHERE id = $1", id)
             .fetch_optional(&mut *tx)
@@ -110,8 +129,7 @@ pub async fn edit(library: &Library, artworks: &[ArtworkId], edit: &TagEdit) -> 
     for style in styles {
         aggregate(&mut tx, style).await?;
     }
-    tx.commit().await?;
-    Ok(())
+    Ok(tx.commit().await?)
 }
 
 /// A style's tags in order: its own name, then those of its artworks, the most frequent first.

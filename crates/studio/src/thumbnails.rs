@@ -1,4 +1,4 @@
-//! Small versions of pictures, made when they are first asked for and kept beside the library.
+//! Small versions of pictures, made when they are first asked for, or with the picture itself, and kept beside the library.
 //!
 //! ```text
 //! thumbnails/ab/<rest of the picture's hash>-256.jpg                the whole picture
@@ -318,6 +318,21 @@ fn store(image: &RgbImage, path: &Path) -> Result<(), Error> {
         fs::create_dir_all(shelf).map_err(Error::file(shelf))?;
     }
     write_for_now(path, &jpeg)
+}
+
+/// Makes the small thumbnail of a picture that is at hand and is called `url`, so that nobody waits for it later. Blocks for some
+/// milliseconds.
+pub(crate) fn keep(library: &Library, url: &str, image: &RgbImage) -> Result<(), Error> {
+    let picture = Picture {
+        url: url.to_owned(),
+        width_px: image.width(),
+        height_px: image.height(),
+        crop: None,
+        quarter_turns: 0,
+    };
+    let side = Side::Small;
+    let small = shrink(DynamicImage::ImageRgb8(image.clone()), side.px());
+    store(&small.into_rgb8(), &picture.thumbnail(library.folder(), Some(side)))
 }
 
 /// Removes all thumbnails of the picture that is called `url`.

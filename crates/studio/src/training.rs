@@ -1,39 +1,39 @@
 //! Training a style: preset, preflight, the run itself with pause and resume, and the finished LoRA's way into the library.
 //!
 //! The job's row has the whole request, its folder the checkpoints. A kill leaves a `running` row, which the next program finds and
-//! turns into `paused`; the style stays `training` until somebody goes on or starts again.
+//! turns into `paused`; the style stays `training` until somebody goes on or starts again. What may go wrong otherwise comes to the same
+//! as far as there is a checkpoint.
 
+mod end;
+mod prepare;
 pub mod presets;
 mod run;
 mod samples;
+mod sweep;
 mod view;
 
-use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 
-use atelier_contract::{JobId, JobKind, JobStatus, Number, Refusal, StyleId, TrainingStatus};
-use atelier_worker_protocol::{
-    Outcome, Preflight, Preview, Progress, Task, Train, TrainSettings, Trained, TrainingPicture,
-};
-use serde::{Deserialize, Serialize};
+use atelier_contract::{JobId, JobKind, JobStatus, Refusal, StyleId, TrainingStatus};
+use atelier_worker_protocol::{Preflight, Preview, Progress, Trained};
 use tokio::sync::watch;
 
-use crate::artworks::{self, Artwork};
-use crate::models::{self, Model, download::sha256_of};
+use crate::models::download::sha256_of;
 use crate::styles::{self, Style};
 use crate::worker::{Wish, Workshop};
 use crate::{Config, Error, Library, findings, jobs};
 
+pub(crate) use end::{put_down, release_style, restore};
+use prepare::{Request, check, prepare};
 pub use presets::Preset;
 use run::{LossCurve, Run, folder_of};
 pub use samples::{keep_sample, sample};
+pub(crate) use sweep::sweep;
 pub use view::{Bucket, TrainRequest, Training, TrainingMetric, TrainingPlan, TrainingSample, plan, show};
 
 /// Most steps that can be asked for.
 pub const STEPS_MAX: u32 = 100_000;
-/// How often a training that is watched paints samples.
-const SAMPLINGS: u32 = 5;
 /// Highest rank that can be asked for.
 pub const RANK_MAX: u32 = 256;
 
@@ -82,18 +82,6 @@ pub enum Ended {
     Paused { step: u32 },
     /// It was given up.
     Cancelled,
-}
-
-/// What stands in `jobs.request`.
-#[derive(Debug, Serialize, Deserialize)]
-struct Request {
-    #[serde(default)]
-    preset: Preset,
-    model: PathBuf,
-    trigger: String,
-    pictures: Vec<TrainingPicture>,
-    metadata: BTreeMap<String, String>,
-    settings: TrainSettings,
 }
 
 /// Trains a style, or goes on with its training.
@@ -154,11 +142,28 @@ async fn requeue(library: &Library, style: &str) -> Result<JobId, Error> {
     Ok(job)
 }
 
-/// Does a training that is `queued`, from its checkpoint if it was begun before.
+/// Does a training that is `queued`, from its checkpoint if it was begun before. When it cannot, wherever that shows, [`put_down`] says
+/// so in its row; a full disk may keep even that from being written, and then it is put down once more by whoever called.
 ///
 /// # Errors
 /// [`Refusal::JobEnded`] when it is not `queued` any more, and what [`train`] meets on its way.
 pub async fn run_job(
+    library: &Library,
+    workshop: &mut Workshop,
+    job: JobId,
+    wish: &mut watch::Receiver<Wish>,
+    on_update: &mut (dyn FnMut(Update) + Send),
+) -> Result<Ended, Error> {
+    let ended = begin_and_run(library, workshop, job, wish, on_update).await;
+    if let Err(error) = &ended
+        && let Err(unwritten) = put_down(library, job, &error.refusal()).await
+    {
+        tracing::error!("training {job} cannot be put down: {unwritten}");
+    }
+    ended
+}
+
+async fn begin_and_run(
     library: &Library,
     workshop: &mut Workshop,
     job: JobId,
@@ -197,31 +202,6 @@ pub async fn run_job(
     .await
 }
 
-impl Request {
-    fn train(&self, folder: &Path, resume: bool) -> Train {
-        Train {
-            model: self.model.clone(),
-            dtype: None,
-            trigger: self.trigger.clone(),
-            pictures: self.pictures.clone(),
-            folder: folder.to_owned(),
-            output: folder.join("style.safetensors"),
-            metadata: self.metadata.clone(),
-            resume,
-            settings: self.settings.clone(),
-        }
-    }
-}
-
-fn check(choice: &Choice) -> Result<(), Refusal> {
-    let within = |number: Number, value: Option<u32>, max: u32| match value {
-        Some(value) if !(1..=max).contains(&value) => Err(number.out_of_range(value, 1, max)),
-        Some(_) | None => Ok(()),
-    };
-    within(Number::Steps, choice.steps, STEPS_MAX)?;
-    within(Number::Rank, choice.rank, RANK_MAX)
-}
-
 /// The style's training that waits or is paused.
 async fn open_job(library: &Library, style: StyleId) -> Result<Option<(JobId, JobStatus)>, Error> {
     let style = style.get();
@@ -238,135 +218,6 @@ async fn open_job(library: &Library, style: StyleId) -> Result<Option<(JobId, Jo
         reason: error.to_string(),
     })?;
     Ok(Some((jobs::id(row.id)?, status)))
-}
-
-/// Everything that speaks against a training is found before it has a row.
-async fn prepare(
-    library: &Library,
-    config: &Config,
-    workshop: &mut Workshop,
-    choice: &Choice,
-    style: &Style,
-    on_update: &mut (dyn FnMut(Update) + Send),
-) -> Result<Request, Error> {
-    style.require_ready()?;
-    let mut request = assemble(library, config, workshop, choice, style).await?;
-    let preflight = ask(library, workshop, &request).await?;
-    if let Some(refusal) = against(style, &preflight) {
-        return Err(refusal.into());
-    }
-    if preflight.recompute {
-        request.settings.recompute = Some(true);
-    }
-    on_update(Update::Preflight(preflight));
-    Ok(request)
-}
-
-/// What a preflight says against a training, if anything. Memory first: it is what people run into.
-fn against(style: &Style, preflight: &Preflight) -> Option<Refusal> {
-    let needed = preflight.memory_bytes;
-    if let Some(available) = preflight.memory_available_bytes.filter(|&available| available < needed) {
-        return Some(Refusal::OutOfMemory {
-            needed_mb: Some(needed.div_ceil(1_000_000)),
-            available_mb: Some(available / 1_000_000),
-        });
-    }
-    let problems = &preflight.problems;
-    (!problems.is_empty()).then(|| Refusal::TrainingNotPossible {
-        style: style.name.clone(),
-        problems: problems.iter().map(findings::of_problem).collect(),
-    })
-}
-
-/// All that a training needs to know, as far as this side knows it.
-async fn assemble(
-    library: &Library,
-    config: &Config,
-    workshop: &mut Workshop,
-    choice: &Choice,
-    style: &Style,
-) -> Result<Request, Error> {
-    check(choice)?;
-    let pictures = pictures(library, style.id).await?;
-    let valid = u32::try_from(pictures.len()).unwrap_or(u32::MAX);
-    let model = models::resolve(library, config, workshop, &style.base_model).await?;
-    let mut settings = presets::settings(choice.preset, &model.architecture, model.native_size_px, valid);
-    settings.steps = choice.steps.unwrap_or(settings.steps);
-    settings.warmup_steps = settings.warmup_steps.min(settings.steps);
-    settings.checkpoint_every = settings.checkpoint_every.min(settings.steps.div_ceil(4)).max(1);
-    if let Some(rank) = choice.rank {
-        settings.rank = rank;
-        settings.alpha = f64::from(rank);
-    }
-    if choice.watched {
-        settings.sample_every = settings.steps.div_ceil(SAMPLINGS).max(1);
-        settings.samples = sample_prompts(&style.name, &pictures);
-    }
-    let metadata = metadata(library, style, &model)?;
-    Ok(Request {
-        preset: choice.preset,
-        model: model.path,
-        trigger: style.name.clone(),
-        pictures,
-        metadata,
-        settings,
-    })
-}
-
-/// What samples show: the captions of two artworks that came far apart, with seeds that stay the same.
-fn sample_prompts(style: &str, pictures: &[TrainingPicture]) -> Vec<(String, u64)> {
-    let chosen = [pictures.first(), pictures.get(pictures.len() / 2)];
-    let caption = |picture: &TrainingPicture| {
-        let tags = picture.tags.iter().map(String::as_str).filter(|tag| *tag != style);
-        crate::generations::prompt([style], tags)
-    };
-    let mut prompts: Vec<_> = chosen.into_iter().flatten().map(caption).collect();
-    prompts.dedup();
-    prompts.into_iter().zip(1..).collect()
-}
-
-/// Asks the worker what a training needs.
-async fn ask(library: &Library, workshop: &mut Workshop, request: &Request) -> Result<Preflight, Error> {
-    let folder = library.folder().join("training").join("preflight");
-    fs::create_dir_all(&folder).map_err(Error::file(&folder))?;
-    let answer = workshop.run(Task::Preflight(request.train(&folder, false))).await;
-    match answer {
-        Ok(Outcome::Preflight(preflight)) => Ok(preflight),
-        Ok(other) => Err(Refusal::Internal {
-            reason: format!("{other:?} is no preflight"),
-        }
-        .into()),
-        Err(error) => Err(error.refusal(1).into()),
-    }
-}
-
-async fn pictures(library: &Library, style: StyleId) -> Result<Vec<TrainingPicture>, Error> {
-    let valid = artworks::valid(library, style).await?;
-    let picture = |artwork: Artwork| TrainingPicture {
-        path: artwork.path,
-        crop: artwork
-            .crop
-            .map(|crop| [crop.left_px, crop.top_px, crop.width_px, crop.height_px]),
-        quarter_turns: artwork.quarter_turns,
-        tags: artwork.tags,
-    };
-    Ok(valid.into_iter().map(picture).collect())
-}
-
-/// What stands in the LoRA's file beside what the trainer knows. No tags and no file names: they are the artist's.
-fn metadata(library: &Library, style: &Style, model: &Model) -> Result<BTreeMap<String, String>, Error> {
-    let artist = crate::picture::signature::artist(library)?.name;
-    let mut metadata = BTreeMap::from([
-        ("modelspec.title".to_owned(), style.name.clone()),
-        ("modelspec.trigger_phrase".to_owned(), style.name.clone()),
-        ("modelspec.date".to_owned(), now()),
-        ("ss_sd_model_hash".to_owned(), model.hash()),
-        ("atelier.base_model".to_owned(), model.id.clone()),
-    ]);
-    if !artist.is_empty() {
-        metadata.insert("modelspec.author".to_owned(), artist);
-    }
-    Ok(metadata)
 }
 
 /// Writes the job and moves the style, in one step; an earlier paused training is given up in the same.
@@ -396,9 +247,9 @@ async fn enqueue(
         .execute(&mut *tx)
         .await?;
     tx.commit().await?;
-    if let Some((old, _)) = open {
-        // Failing costs disk space, no more.
-        let _ = fs::remove_dir_all(folder_of(library, old));
+    if let Err(error) = sweep(library, chrono::Utc::now()).await {
+        // The next start sweeps again.
+        tracing::warn!("what earlier trainings left stays for now: {error}");
     }
     Ok(job)
 }
@@ -415,12 +266,6 @@ async fn claim(library: &Library, job: JobId) -> Result<(), Error> {
     Ok(())
 }
 
-/// Removes the checkpoints of a training that was given up.
-pub(crate) fn forget(library: &Library, job: JobId) {
-    // What stays behind costs disk space, no more.
-    let _ = fs::remove_dir_all(folder_of(library, job));
-}
-
 /// Puts a LoRA among the library's styles, named after its content: `styles/ab/….safetensors`. Blocks.
 pub(crate) fn shelve(file: &Path, library: &Path) -> Result<String, Error> {
     let hash = sha256_of(file)?;
@@ -432,11 +277,14 @@ pub(crate) fn shelve(file: &Path, library: &Path) -> Result<String, Error> {
     let shelf = target.parent().unwrap_or(library);
     fs::create_dir_all(shelf).map_err(Error::file(shelf))?;
     let beside = target.with_extension("part");
-    fs::copy(file, &beside).map_err(Error::file(&beside))?;
-    File::open(&beside)
-        .and_then(|file| file.sync_all())
-        .map_err(Error::file(&beside))?;
-    fs::rename(&beside, &target).map_err(Error::file(&target))?;
+    let whole = fs::copy(file, &beside)
+        .and_then(|_bytes| File::open(&beside)?.sync_all())
+        .and_then(|()| fs::rename(&beside, &target));
+    if whole.is_err() {
+        // Half a style is worth nothing, and the room may be needed.
+        let _ = fs::remove_file(&beside);
+    }
+    whole.map_err(Error::file(&target))?;
     Ok(url)
 }
 

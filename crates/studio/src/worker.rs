@@ -285,6 +285,12 @@ impl Workshop {
         }
     }
 
+    /// Ends the worker with what it does, when nobody can keep what would come of it.
+    pub(crate) fn abandon(&mut self) {
+        self.running = None;
+        self.worker = None;
+    }
+
     fn lost(&mut self, error: ClientError) -> WorkError {
         self.running = None;
         self.worker = None;

@@ -4,8 +4,8 @@ use std::path::PathBuf;
 
 use atelier_studio::artworks::{self, Artwork, Crop, ImportReport};
 use atelier_studio::contract::{ArtworkId, Refusal, StyleId, Tag};
-use atelier_studio::styles;
 use atelier_studio::tags::{self, TagEdit};
+use atelier_studio::{paths, styles};
 use serde::Deserialize;
 use specta::Type;
 
@@ -27,6 +27,10 @@ pub(crate) async fn artwork_import(
     style: StyleId,
     paths: Vec<PathBuf>,
 ) -> Result<ImportReport, Refusal> {
+    let paths = paths
+        .iter()
+        .map(|path| paths::typed(path))
+        .collect::<Result<Vec<_>, _>>()?;
     let studio = house.studio().await?;
     let (library, work) = (studio.library(), studio.begin_work(work));
     let into = styles::show(library, style).await?;
@@ -55,26 +59,25 @@ pub(crate) async fn artwork_crop(
     Ok(artworks::show(library, id).await?)
 }
 
+/// Turns artworks by quarters clockwise.
+#[tauri::command]
+#[specta::specta]
+pub(crate) async fn artwork_turn(house: Door<'_>, ids: Vec<ArtworkId>, quarter_turns: u8) -> Result<(), Refusal> {
+    Ok(artworks::turn(house.studio().await?.library(), &ids, quarter_turns).await?)
+}
+
 /// Takes artworks out of their style; [`artwork_restore`] brings them back.
 #[tauri::command]
 #[specta::specta]
 pub(crate) async fn artwork_remove(house: Door<'_>, ids: Vec<ArtworkId>) -> Result<(), Refusal> {
-    let library = house.studio().await?.library();
-    for id in ids {
-        artworks::remove(library, id).await?;
-    }
-    Ok(())
+    Ok(artworks::remove(house.studio().await?.library(), &ids).await?)
 }
 
 /// Brings removed artworks back, with their tags and crops.
 #[tauri::command]
 #[specta::specta]
 pub(crate) async fn artwork_restore(house: Door<'_>, ids: Vec<ArtworkId>) -> Result<(), Refusal> {
-    let library = house.studio().await?.library();
-    for id in ids {
-        artworks::restore(library, id).await?;
-    }
-    Ok(())
+    Ok(artworks::restore(house.studio().await?.library(), &ids).await?)
 }
 
 /// Edits the tags of many artworks at once.
@@ -88,9 +91,6 @@ pub(crate) async fn artwork_tag(house: Door<'_>, ids: Vec<ArtworkId>, edit: TagE
 #[tauri::command]
 #[specta::specta]
 pub(crate) async fn artwork_tags_set(house: Door<'_>, tags: Vec<ArtworkTags>) -> Result<(), Refusal> {
-    let library = house.studio().await?.library();
-    for ArtworkTags { artwork, tags } in tags {
-        tags::edit(library, &[artwork], &TagEdit::Set(tags)).await?;
-    }
-    Ok(())
+    let tags = tags.into_iter().map(|ArtworkTags { artwork, tags }| (artwork, tags));
+    Ok(tags::set_each(house.studio().await?.library(), tags.collect()).await?)
 }

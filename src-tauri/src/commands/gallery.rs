@@ -18,3 +18,10 @@ pub(crate) async fn gallery_find(house: Door<'_>, filter: GalleryFilter) -> Resu
 pub(crate) async fn gallery_cards(house: Door<'_>, ids: Vec<GenerationId>) -> Result<Vec<Card>, Refusal> {
     Ok(gallery::cards(house.studio().await?.library(), &ids).await?)
 }
+
+/// What was made last, newest first.
+#[tauri::command]
+#[specta::specta]
+pub(crate) async fn gallery_latest(house: Door<'_>, limit: u32) -> Result<Vec<Card>, Refusal> {
+    Ok(gallery::latest(house.studio().await?.library(), limit).await?)
+}

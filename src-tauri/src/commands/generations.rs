@@ -6,6 +6,7 @@ use atelier_studio::Work;
 use atelier_studio::contract::{GenerationId, JobId, Refusal, StyleId};
 use atelier_studio::gallery::{self, GenerationDetail, Signatures};
 use atelier_studio::generations::{Choices, GenerationRequest, StyleReceipt, StyleUse};
+use atelier_studio::paths;
 use tauri::{AppHandle, State};
 
 use super::Door;
@@ -86,6 +87,7 @@ pub(crate) async fn generation_export(
     folder: PathBuf,
     signed: bool,
 ) -> Result<Vec<PathBuf>, Refusal> {
+    let folder = paths::typed(&folder)?;
     let studio = house.studio().await?;
     let work = studio.begin_work(work);
     Ok(gallery::export(studio.library(), &ids, &folder, signed, &work).await?)

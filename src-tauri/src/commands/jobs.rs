@@ -13,7 +13,7 @@ pub(crate) async fn job_list(house: Door<'_>) -> Result<Vec<Job>, Refusal> {
     Ok(house.studio().await?.jobs().await?)
 }
 
-/// Ends a job for good.
+/// Ends a job; `training_restore` takes that back for a training.
 #[tauri::command]
 #[specta::specta]
 pub(crate) async fn job_cancel(house: Door<'_>, id: JobId) -> Result<(), Refusal> {

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use atelier_studio::contract::Refusal;
 use atelier_studio::models::{self, InstalledModel, Models, Weights};
+use atelier_studio::paths;
 
 use super::{Door, blocking};
 
@@ -53,6 +54,7 @@ pub(crate) async fn model_import(
     path: PathBuf,
     id: Option<String>,
 ) -> Result<InstalledModel, Refusal> {
+    let path = paths::typed(&path)?;
     let studio = house.studio().await?;
     let work = studio.begin_work(work);
     Ok(studio.import_model(&path, id.as_deref(), &work).await?)

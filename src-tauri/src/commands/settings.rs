@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use atelier_studio::contract::Refusal;
+use atelier_studio::paths;
 use atelier_studio::picture::signature::{self, SignatureFacts};
 use atelier_studio::settings::{self, Settings};
 use tauri::AppHandle;
@@ -45,6 +46,7 @@ pub(crate) async fn signature_set(house: Door<'_>, signature: SignatureFacts) ->
 #[tauri::command]
 #[specta::specta]
 pub(crate) async fn signature_image_set(house: Door<'_>, path: PathBuf) -> Result<SignatureFacts, Refusal> {
+    let path = paths::typed(&path)?;
     let library = Arc::clone(house.studio().await?.library());
     blocking(move || signature::set_image_file(&library, &path)).await
 }

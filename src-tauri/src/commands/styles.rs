@@ -4,8 +4,9 @@ use std::path::PathBuf;
 
 use atelier_studio::artworks::DatasetReport;
 use atelier_studio::contract::{JobId, Refusal, StyleId};
+use atelier_studio::paths;
 use atelier_studio::styles::exchange::{self, Naming, Wanted};
-use atelier_studio::styles::{self, Style};
+use atelier_studio::styles::{self, RemovedStyle, Style};
 use atelier_studio::training::{self, TrainRequest, Training, TrainingPlan};
 
 use super::Door;
@@ -29,6 +30,13 @@ pub(crate) async fn style_create(house: Door<'_>, name: String, base_model: Stri
 #[specta::specta]
 pub(crate) async fn style_remove(house: Door<'_>, id: StyleId) -> Result<(), Refusal> {
     Ok(styles::remove(house.studio().await?.library(), id).await?)
+}
+
+/// Styles that were removed and can come back, those that went last first.
+#[tauri::command]
+#[specta::specta]
+pub(crate) async fn style_removed(house: Door<'_>) -> Result<Vec<RemovedStyle>, Refusal> {
+    Ok(styles::removed(house.studio().await?.library()).await?)
 }
 
 /// Brings a removed style back.
@@ -55,6 +63,7 @@ pub(crate) async fn style_import(
     model: String,
     own: bool,
 ) -> Result<Style, Refusal> {
+    let file = paths::typed(&file)?;
     let wanted = Wanted { file, name, model, own };
     Ok(house.studio().await?.import_style(&wanted).await?)
 }
@@ -68,6 +77,7 @@ pub(crate) async fn style_export(
     naming: Naming,
     path: PathBuf,
 ) -> Result<PathBuf, Refusal> {
+    let path = paths::typed(&path)?;
     let library = house.studio().await?.library();
     let style = styles::show(library, id).await?;
     exchange::export(library, &style.name, naming, &path).await?;
@@ -93,6 +103,13 @@ pub(crate) async fn style_plan(house: Door<'_>, request: TrainRequest) -> Result
 #[specta::specta]
 pub(crate) async fn style_train(house: Door<'_>, request: TrainRequest) -> Result<JobId, Refusal> {
     Ok(house.studio().await?.train(&request).await?)
+}
+
+/// Takes back the cancelling of a training: it waits again, or is paused as it was.
+#[tauri::command]
+#[specta::specta]
+pub(crate) async fn training_restore(house: Door<'_>, id: JobId) -> Result<(), Refusal> {
+    Ok(house.studio().await?.restore_training(id).await?)
 }
 
 /// The last training of a style, with its losses and samples.

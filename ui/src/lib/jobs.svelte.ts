@@ -5,9 +5,12 @@ import { t } from "$lib/i18n.svelte";
 import { notify } from "$lib/notify";
 import { sentence } from "$lib/refusals";
 import { toasts } from "$lib/toasts.svelte";
+import { undo } from "$lib/undo.svelte";
 
 class Jobs {
   list = $state.raw<Job[]>([]);
+  /** Those that were asked to end and have not yet. */
+  #ending = new Set<number>();
 
   /** The one that the device works on. */
   get running(): Job | null {
@@ -42,8 +45,14 @@ class Jobs {
     return null;
   }
 
-  async cancel(id: number): Promise<void> {
-    await this.#ask(commands.jobCancel, id);
+  /** Ends a job; once a training has ended so, a toast offers the way back. Whether it could be asked. */
+  async cancel(id: number): Promise<boolean> {
+    this.#ending.add(id);
+    const answer = await commands.jobCancel(id);
+    if (answer.status === "ok") return true;
+    this.#ending.delete(id);
+    toasts.refuse(answer.error);
+    return false;
   }
 
   async pause(id: number): Promise<void> {
@@ -54,15 +63,26 @@ class Jobs {
     await this.#ask(commands.jobResume, id);
   }
 
-  async #ask(command: typeof commands.jobCancel, id: number): Promise<void> {
+  async #ask(command: typeof commands.jobPause, id: number): Promise<void> {
     const answer = await command(id);
     if (answer.status === "error") toasts.refuse(answer.error);
+  }
+
+  #cancelled({ id, title }: Job): void {
+    undo.push({
+      label: t("lib.jobs.training-cancelled", { title }),
+      undo: async () => {
+        const answer = await commands.trainingRestore(id);
+        if (answer.status === "error") toasts.refuse(answer.error);
+      },
+    });
   }
 
   #changed(job: Job): void {
     const before = this.find(job.id);
     this.list = before ? this.list.map((other) => (other.id === job.id ? job : other)) : [...this.list, job];
     if (before && before.status !== job.status) void this.#notify(job);
+    if (job.status === "cancelled" && this.#ending.delete(job.id) && job.kind === "train") this.#cancelled(job);
     // Whether the order of those that wait is still the same, only the studio knows.
     if (before?.status !== job.status) {
       announce(t("lib.jobs.changed", { title: job.title, status: job.status }));
@@ -72,7 +92,8 @@ class Jobs {
 
   /** Long work that ends while the window is not looked at is told by the system. What somebody ended himself is no news. */
   async #notify({ kind, status, title, failure, finished }: Job): Promise<void> {
-    if (status !== "completed" && status !== "failed") return;
+    const stopped = status === "paused" && failure !== null;
+    if (status !== "completed" && status !== "failed" && !stopped) return;
     const done = kind === "train" ? t("lib.jobs.trained") : t("lib.jobs.made", { count: finished });
     await notify(title, failure ? sentence(failure) : done);
   }

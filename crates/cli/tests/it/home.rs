@@ -6,6 +6,9 @@ use std::process::{Command, Output, Stdio};
 use serde_json::Value;
 use tempfile::TempDir;
 
+/// Of `{}`.
+const SHA256_OF_INDEX: &str = "44136fa355b3678a1146ad16f7e8649e94fb4fc21fe77e8310c060f61caaff8a";
+
 pub(crate) struct Home {
     folder: TempDir,
 }
@@ -16,6 +19,11 @@ impl Home {
         let starter = folder.path().join("resources/starter");
         std::fs::create_dir_all(&starter).unwrap();
         std::fs::write(starter.join("model_index.json"), "{}").unwrap();
+        std::fs::write(
+            starter.join("SHA256SUMS"),
+            format!("{SHA256_OF_INDEX}  model_index.json\n"),
+        )
+        .unwrap();
         Self { folder }
     }
 

@@ -132,6 +132,8 @@ pub async fn import(
         progress(done, total);
     }
     report.not_reached = total - done;
+    let there: Vec<_> = report.already_there.iter().map(|known| known.artwork).collect();
+    super::restore(library, &there).await?;
     refresh_style_tags(library, style).await?;
     Ok(report)
 }
@@ -218,7 +220,6 @@ async fn take(
     match ready {
         Ready::Refused(refusal) => report.refused.push(refusal),
         Ready::Known(id) => {
-            super::restore(library, artwork_id(id)).await?;
             report.already_there.push(Known {
                 artwork: artwork_id(id),
                 path,

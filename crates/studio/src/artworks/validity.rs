@@ -69,26 +69,29 @@ pub(super) async fn facts(db: impl Executor<'_, Database = Sqlite>, style: Style
     Ok(facts.collect())
 }
 
-/// Decides anew about all artworks of a style.
+/// Decides anew about all artworks of a style, in two statements however many there are.
 pub(super) async fn refresh(
     tx: &mut Transaction<'static, Sqlite>,
     style: StyleId,
     side_px_min: u32,
 ) -> Result<(), Error> {
     let mut decided: Vec<Facts> = Vec::new();
+    let mut reasons: Vec<(i64, Option<String>)> = Vec::new();
     for mut artwork in facts(&mut **tx, style).await? {
         let reason = reason(&artwork, &decided, side_px_min);
-        let reason_json = reason.as_ref().map(serde_json::to_string).transpose()?;
         artwork.is_valid = reason.is_none();
-        sqlx::query!(
-            "UPDATE artworks SET is_valid = $2, validation_reason = $3 WHERE id = $1 AND validation_reason IS NOT $3",
-            artwork.id,
-            artwork.is_valid,
-            reason_json,
-        )
-        .execute(&mut **tx)
-        .await?;
+        reasons.push((artwork.id, reason.as_ref().map(serde_json::to_string).transpose()?));
         decided.push(artwork);
     }
+    let reasons = serde_json::to_string(&reasons)?;
+    sqlx::query!(
+        "UPDATE artworks
+            SET is_valid = decided.reason IS NULL, validation_reason = decided.reason
+           FROM (SELECT value ->> 0 AS id, value ->> 1 AS reason FROM json_each($1)) AS decided
+          WHERE artworks.id = decided.id AND artworks.validation_reason IS NOT decided.reason",
+        reasons,
+    )
+    .execute(&mut **tx)
+    .await?;
     Ok(())
 }

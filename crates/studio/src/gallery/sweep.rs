@@ -1,12 +1,9 @@
 //! Taking away for good what a person removed long ago.
 
-use std::fs;
-use std::io::ErrorKind;
-
 use chrono::{DateTime, TimeDelta, Utc};
 
-use super::written;
-use crate::{Error, Library, thumbnails};
+use crate::library::written;
+use crate::{Error, Library};
 
 /// How long a removed picture can be restored.
 pub const REMOVED_KEPT: TimeDelta = TimeDelta::days(30);
@@ -29,29 +26,8 @@ pub async fn sweep(library: &Library, now: DateTime<Utc>) -> Result<usize, Error
     )
     .fetch_all(&mut *tx)
     .await?;
-    let mut unnamed = Vec::new();
-    for url in &swept {
-        let named = sqlx::query_scalar!(
-            r#"SELECT EXISTS (SELECT 1 FROM generations WHERE result_url = $1)
-                   OR EXISTS (SELECT 1 FROM artworks WHERE image_url = $1)
-                   OR EXISTS (SELECT 1 FROM styles WHERE thumbnail_url = $1) AS "named!: bool""#,
-            url,
-        )
-        .fetch_one(&mut *tx)
-        .await?;
-        if !named {
-            unnamed.push(url.clone());
-        }
-    }
+    let unnamed = library.unnamed(&mut tx, &swept).await?;
     tx.commit().await?;
-    for url in &unnamed {
-        let path = library.path_of(url);
-        match fs::remove_file(&path) {
-            Ok(()) => tracing::info!(path = %path.display(), "a picture that was removed long ago is gone"),
-            Err(error) if error.kind() == ErrorKind::NotFound => {}
-            Err(error) => return Err(Error::file(&path)(error)),
-        }
-        thumbnails::forget(library.folder(), url)?;
-    }
+    library.remove_pictures(&unnamed)?;
     Ok(swept.len())
 }

@@ -1,17 +1,16 @@
 //! Making the pictures of an order: one task for the worker after the other, until every row is completed or failed.
 
-use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use atelier_contract::{GenerationId, GenerationProgress, GenerationStatus, JobId, JobStatus, Refusal};
-use atelier_worker_protocol::{self as protocol, Generate, LoraUse, Outcome, Preview, Progress, Task};
-use image::RgbImage;
+use atelier_contract::{GenerationProgress, GenerationStatus, JobId, JobStatus, Refusal};
+use atelier_worker_protocol::{Generate, LoraUse, Outcome, Preview, Progress, Task};
 use tokio::sync::watch;
 
-use super::{Settings, cancel_open, sampler_name};
+use super::finish::Finished;
+use super::{Settings, cancel_open};
 use crate::jobs;
-use crate::picture::provenance::Provenance;
-use crate::picture::{self, Signature, signature};
+use crate::picture::provenance::StyleFacts;
+use crate::picture::{Signature, signature};
 use crate::worker::{Broken, Message, Wish, Workshop};
 use crate::{Error, Library};
 
@@ -38,24 +37,10 @@ pub enum Update {
     Failed { pictures: u32, reason: Refusal },
 }
 
-/// A finished picture.
-#[derive(Debug, Clone, serde::Serialize)]
-pub struct Finished {
-    /// Its row.
-    pub generation: GenerationId,
-    /// What it was drawn from.
-    #[serde(with = "crate::picture::provenance::decimal")]
-    pub seed: u64,
-    /// The file in the library.
-    pub path: PathBuf,
-    /// The copy that was asked for.
-    pub copy: Option<PathBuf>,
-}
-
 /// A row that is to be made.
-struct Open {
-    id: i64,
-    seed: u64,
+pub(super) struct Open {
+    pub(super) id: i64,
+    pub(super) seed: u64,
     /// Whether a worker had it before.
     begun: bool,
     retries: u32,
@@ -130,11 +115,11 @@ async fn begin<'a>(
     })
 }
 
-struct Run<'a> {
-    library: &'a Library,
+pub(super) struct Run<'a> {
+    pub(super) library: &'a Library,
     workshop: &'a mut Workshop,
     job: JobId,
-    settings: Settings,
+    pub(super) settings: Settings,
     wish: &'a mut watch::Receiver<Wish>,
     /// Steps between two previews; 0 for none.
     preview_every: u32,
@@ -173,6 +158,7 @@ impl Run<'_> {
                 Ok(true) => {}
                 Ok(false) => return self.stop().await,
                 Err(Broken::Library(error)) => {
+                    self.workshop.abandon();
                     cancel_open(self.library, self.job, &error.refusal()).await?;
                     return Err(error);
                 }
@@ -318,7 +304,7 @@ impl Run<'_> {
     }
 
     fn task(&self, open: &[Open]) -> Generate {
-        let lora = |(url, style): (&String, &picture::provenance::StyleFacts)| LoraUse {
+        let lora = |(url, style): (&String, &StyleFacts)| LoraUse {
             path: self.library.path_of(url),
             strength: style.strength,
         };
@@ -383,107 +369,4 @@ impl Run<'_> {
         .await?;
         Ok(())
     }
-
-    /// Signs and writes a picture, then its row: the file is whole before the row names it.
-    async fn finish(
-        &self,
-        row: &Open,
-        pixels: protocol::Pixels,
-        signed: Option<&Signature>,
-    ) -> Result<Finished, Error> {
-        let wrong = || Error::Picture("the worker sent too few pixels".to_owned());
-        let mut image = RgbImage::from_raw(pixels.width, pixels.height, pixels.rgb).ok_or_else(wrong)?;
-        if let Some(signature) = signed {
-            signature.lay_over(&mut image);
-        }
-        let png = picture::to_png(&image, &self.provenance(row.seed, &image, signed))?;
-        // A few milliseconds; the file system is all there is to wait for.
-        let url = self.library.store_picture(&png, "png")?;
-        let mut tx = self.library.begin().await?;
-        let settings = serde_json::to_string(&self.settings)?;
-        sqlx::query!(
-            "UPDATE generations
-                SET status = 'completed', result_url = $2, settings = $3, generation_progress = NULL,
-                    updated_at = strftime('%Y-%m-%dT%H:%M:%fZ', 'now')
-              WHERE id = $1 AND status = 'processing'",
-            row.id,
-            url,
-            settings,
-        )
-        .execute(&mut *tx)
-        .await?;
-        for style in &self.settings.styles {
-            sqlx::query!(
-                "UPDATE styles SET usage_count = usage_count + 1 WHERE name = $1",
-                style.name
-            )
-            .execute(&mut *tx)
-            .await?;
-        }
-        tx.commit().await?;
-        let generation = jobs::id(row.id)?;
-        let copy = self
-            .settings
-            .out
-            .as_deref()
-            .map(|folder| copy_to(folder, row, &png))
-            .transpose()?;
-        Ok(Finished {
-            generation,
-            seed: row.seed,
-            path: self.library.path_of(&url),
-            copy,
-        })
-    }
-
-    fn provenance(&self, seed: u64, image: &RgbImage, signed: Option<&Signature>) -> Provenance {
-        let settings = &self.settings;
-        Provenance {
-            application: concat!("Atelier ", env!("CARGO_PKG_VERSION")).to_owned(),
-            prompt: settings.prompt.clone(),
-            negative_prompt: settings.negative_prompt.clone(),
-            tags: settings.tags.clone(),
-            seed,
-            aspect: settings.aspect,
-            width_px: image.width(),
-            height_px: image.height(),
-            steps: settings.steps,
-            sampler: sampler_name(settings.sampler).to_owned(),
-            guidance: settings.guidance,
-            model: settings.model.clone(),
-            styles: settings.styles.clone(),
-            signature: signed.map(Signature::facts),
-            pixels_sha256: String::new(),
-        }
-    }
-}
-
-/// A copy of a picture under a name of its own; nothing that is there is written over.
-fn copy_to(folder: &Path, row: &Open, png: &[u8]) -> Result<PathBuf, Error> {
-    use std::io::Write;
-    std::fs::create_dir_all(folder).map_err(Error::file(folder))?;
-    for number in 1.. {
-        let suffix = if number == 1 {
-            String::new()
-        } else {
-            format!("-{number}")
-        };
-        let path = folder.join(format!("{:05}-{}{suffix}.png", row.id, row.seed));
-        match std::fs::File::create_new(&path) {
-            Ok(mut file) => {
-                let written = file.write_all(png);
-                if written.is_err() {
-                    // Half a picture is worth nothing.
-                    let _ = std::fs::remove_file(&path);
-                }
-                return written.map(|()| path.clone()).map_err(Error::file(&path));
-            }
-            Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => {}
-            Err(error) => return Err(Error::file(&path)(error)),
-        }
-    }
-    Err(Refusal::FileExists {
-        file: folder.display().to_string(),
-    }
-    .into())
 }

@@ -1,12 +1,12 @@
 //! The queue of the one device: what is in it, in which order, and what a person may do to it while no worker has the job.
 
-use atelier_contract::{GenerationStatus, JobId, JobKind, JobStatus, Refusal, StyleId, TrainingStatus};
+use atelier_contract::{GenerationStatus, JobId, JobKind, JobStatus, Refusal, StyleId};
 use atelier_worker_protocol::Phase;
 use serde::Serialize;
 
-use super::{advance, advance_style, id};
+use super::{advance, id};
 use crate::generations::{self, GenerationRequest};
-use crate::{Error, Library};
+use crate::{Error, Library, training};
 
 /// A job as a person sees it.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -34,12 +34,22 @@ pub struct Job {
     pub steps: u32,
     /// Until the end, as far as is known.
     pub seconds_left: Option<f64>,
-    /// Why it failed.
+    /// Why it failed, or why it was paused when nobody wished that.
     pub failure: Option<Refusal>,
     /// What was asked for, to ask for it again.
     pub settings: Option<GenerationRequest>,
     /// ISO 8601, UTC.
     pub created_at: String,
+}
+
+impl Job {
+    /// Refuses what a job in its state cannot do any more.
+    pub(crate) fn ended(&self) -> Refusal {
+        Refusal::JobEnded {
+            job: self.id.get(),
+            status: self.status.to_string(),
+        }
+    }
 }
 
 /// A row before its request is read.
@@ -224,7 +234,7 @@ pub(crate) async fn put_to_queue(library: &Library, job: JobId) -> Result<(), Er
         return Ok(());
     }
     drop(connection);
-    Err(ended(&show(library, job).await?).into())
+    Err(show(library, job).await?.ended().into())
 }
 
 /// Ends a job that no worker has. `false` when a worker has it.
@@ -236,24 +246,14 @@ pub(crate) async fn cancel_waiting(library: &Library, job: JobId) -> Result<bool
     match found.status {
         JobStatus::Running => return Ok(false),
         JobStatus::Queued | JobStatus::Paused => {}
-        JobStatus::Completed | JobStatus::Failed | JobStatus::Cancelled => return Err(ended(&found).into()),
+        JobStatus::Completed | JobStatus::Failed | JobStatus::Cancelled => return Err(found.ended().into()),
     }
     let mut tx = library.begin().await?;
     if !advance(&mut tx, job, found.status, JobStatus::Cancelled, None).await? {
         return Ok(false);
     }
     if let Some(style) = found.style {
-        // What an earlier training made is as good as before.
-        let number = style.get();
-        let model = sqlx::query_scalar!("SELECT model_path FROM styles WHERE id = $1", number)
-            .fetch_one(&mut *tx)
-            .await?;
-        let to = if model.is_some() {
-            TrainingStatus::Completed
-        } else {
-            TrainingStatus::Pending
-        };
-        advance_style(&mut tx, style, TrainingStatus::Training, to, None).await?;
+        training::release_style(&mut tx, style).await?;
     } else {
         let (number, why) = (job.get(), serde_json::to_string(&Refusal::Cancelled {})?);
         let failed = GenerationStatus::Failed.as_str();
@@ -268,11 +268,4 @@ pub(crate) async fn cancel_waiting(library: &Library, job: JobId) -> Result<bool
     }
     tx.commit().await?;
     Ok(true)
-}
-
-fn ended(job: &Job) -> Refusal {
-    Refusal::JobEnded {
-        job: job.id.get(),
-        status: job.status.to_string(),
-    }
 }

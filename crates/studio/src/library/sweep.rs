@@ -1,13 +1,51 @@
-//! Tidying after a killed program.
+//! Tidying: after a killed program, and behind rows that went.
 
 use std::collections::HashSet;
 use std::fs;
+use std::io::ErrorKind;
 use std::path::Path;
 
+use sqlx::SqliteConnection;
 use walkdir::WalkDir;
 
 use super::{Library, files};
-use crate::Error;
+use crate::{Error, thumbnails};
+
+impl Library {
+    /// Those of these pictures that no row names.
+    pub(crate) async fn unnamed(
+        &self,
+        connection: &mut SqliteConnection,
+        urls: &[String],
+    ) -> Result<Vec<String>, Error> {
+        let urls = serde_json::to_string(urls)?;
+        let unnamed = sqlx::query_scalar!(
+            r#"SELECT DISTINCT CAST(value AS TEXT) AS "url!: String"
+                 FROM json_each($1)
+                WHERE NOT EXISTS (SELECT 1 FROM generations WHERE result_url = value)
+                      AND NOT EXISTS (SELECT 1 FROM artworks WHERE image_url = value)
+                      AND NOT EXISTS (SELECT 1 FROM styles WHERE thumbnail_url = value)"#,
+            urls,
+        )
+        .fetch_all(connection)
+        .await?;
+        Ok(unnamed)
+    }
+
+    /// Removes pictures that no row names, with their thumbnails.
+    pub(crate) fn remove_pictures(&self, urls: &[String]) -> Result<(), Error> {
+        for url in urls {
+            let path = self.path_of(url);
+            match fs::remove_file(&path) {
+                Ok(()) => tracing::info!(path = %path.display(), "a picture that was removed long ago is gone"),
+                Err(error) if error.kind() == ErrorKind::NotFound => {}
+                Err(error) => return Err(Error::file(&path)(error)),
+            }
+            thumbnails::forget(self.folder(), url)?;
+        }
+        Ok(())
+    }
+}
 
 /// Removes pictures that no row names. Only the program that holds the lock may do it: nobody else is about to name one.
 pub(super) async fn orphans(library: &Library) -> Result<(), Error> {

@@ -37,6 +37,8 @@ pub struct InstalledModel {
     pub license: Option<String>,
     /// Whether removing it removes its files.
     pub owned: bool,
+    /// Whether its hashes were published with it; those of an import were taken when it came in.
+    pub published: bool,
     /// What this machine can do with it.
     pub fits: Fit,
 }
@@ -79,7 +81,7 @@ pub async fn overview(
 ) -> Result<Models, Error> {
     let mut installed: Vec<_> = starter(&config.resources, device).into_iter().collect();
     let rows = sqlx::query!(
-        r#"SELECT id, path, architecture, native_size_px AS "native_size_px: u32", bytes, license
+        r#"SELECT id, path, architecture, native_size_px AS "native_size_px: u32", bytes, license, manifest
              FROM models
             ORDER BY id"#
     )
@@ -93,6 +95,7 @@ pub async fn overview(
         native_size_px: row.native_size_px,
         bytes: u64::try_from(row.bytes).unwrap_or_default(),
         license: row.license,
+        published: row.manifest.is_some(),
     }));
     let available = manifest::all(&config.resources)
         .into_iter()
@@ -119,6 +122,7 @@ fn starter(resources: &Path, device: Device) -> Option<InstalledModel> {
             .sum(),
         license: Some(STARTER_LICENSE.to_owned()),
         owned: false,
+        published: true,
         fits: Fit::of(STARTER_ARCHITECTURE, device),
     })
 }

@@ -6,9 +6,9 @@ use std::time::{Duration, Instant};
 use atelier_contract::{JobId, JobStatus, Refusal, StyleId, TrainingProgress, TrainingStatus};
 use atelier_worker_protocol::{Failure, Outcome, Phase, Progress, Task, Train, Trained};
 use serde_json::json;
-use sqlx::{Sqlite, Transaction};
 use tokio::sync::watch;
 
+use super::end::{forget, has_checkpoint, release_style};
 use super::{Ended, Update, now};
 use crate::jobs;
 use crate::worker::{Broken, Message, Wish, WorkError, Workshop};
@@ -33,7 +33,7 @@ pub(super) struct Run<'a> {
 }
 
 impl Run<'_> {
-    /// Trains to the end, a pause or a failure.
+    /// Trains to the end, a pause or a failure. What an error leaves is for [`put_down`](super::put_down).
     pub(super) async fn run(
         mut self,
         wish: &mut watch::Receiver<Wish>,
@@ -46,8 +46,7 @@ impl Run<'_> {
                 Ok(None) if *wish.borrow() == Wish::Pause => return self.pause().await,
                 Ok(None) => return self.cancel().await,
                 Err(Broken::Library(error)) => {
-                    // Only the row is left to say so; when even that cannot be written, the next program finds it `running`.
-                    self.fail(&error.refusal()).await?;
+                    self.workshop.abandon();
                     return Err(error);
                 }
                 Err(Broken::Work(error)) => {
@@ -59,7 +58,6 @@ impl Run<'_> {
                         error.may_pass_later()
                     };
                     if !again || attempt >= ATTEMPTS_MAX {
-                        self.fail(&refusal).await?;
                         return Err(refusal.into());
                     }
                     on_update(Update::Retrying {
@@ -74,14 +72,14 @@ impl Run<'_> {
         }
     }
 
-    /// Less memory for the next attempt; `false` when there is no smaller way.
+    /// Less memory for the next attempt; `false` when there is no smaller way. A checkpoint goes on with the batches that it was made with.
     fn take_less(&mut self) -> bool {
         let settings = &mut self.train.settings;
         if settings.recompute != Some(true) {
             settings.recompute = Some(true);
             return true;
         }
-        if settings.batch > 1 {
+        if settings.batch > 1 && !has_checkpoint(&self.train.folder) {
             settings.accumulation *= settings.batch;
             settings.batch = 1;
             return true;
@@ -167,7 +165,6 @@ impl Run<'_> {
                 style: self.style_name.clone(),
                 problems: trained.health.problems.iter().map(findings::of_health).collect(),
             };
-            self.fail(&refusal).await?;
             return Err(refusal.into());
         }
         let (output, folder) = (trained.output.clone(), self.library.folder().to_owned());
@@ -197,7 +194,9 @@ impl Run<'_> {
         )
         .execute(&mut *tx)
         .await?;
-        self.end(tx, JobStatus::Completed, None).await?;
+        jobs::advance(&mut tx, self.job, JobStatus::Running, JobStatus::Completed, None).await?;
+        tx.commit().await?;
+        forget(self.library, self.job);
         Ok(Ended::Completed {
             trained: Box::new(trained),
             lora: self.library.path_of(&url),
@@ -212,49 +211,13 @@ impl Run<'_> {
         })
     }
 
+    /// Its checkpoints stay: the cancel may be taken back.
     async fn cancel(self) -> Result<Ended, Error> {
         let mut tx = self.library.begin().await?;
-        let style = self.style.get();
-        let row = sqlx::query!("SELECT model_path FROM styles WHERE id = $1", style)
-            .fetch_one(&mut *tx)
-            .await?;
-        // An earlier training's result is as good as before.
-        let to = if row.model_path.is_some() {
-            TrainingStatus::Completed
-        } else {
-            TrainingStatus::Pending
-        };
-        jobs::advance_style(&mut tx, self.style, TrainingStatus::Training, to, None).await?;
-        self.end(tx, JobStatus::Cancelled, None).await?;
-        Ok(Ended::Cancelled)
-    }
-
-    async fn fail(&self, refusal: &Refusal) -> Result<(), Error> {
-        let mut tx = self.library.begin().await?;
-        jobs::advance_style(
-            &mut tx,
-            self.style,
-            TrainingStatus::Training,
-            TrainingStatus::Failed,
-            Some(refusal),
-        )
-        .await?;
-        self.end(tx, JobStatus::Failed, Some(refusal)).await
-    }
-
-    async fn end(
-        &self,
-        mut tx: Transaction<'_, Sqlite>,
-        to: JobStatus,
-        failure: Option<&Refusal>,
-    ) -> Result<(), Error> {
-        jobs::advance(&mut tx, self.job, JobStatus::Running, to, failure).await?;
+        release_style(&mut tx, self.style).await?;
+        jobs::advance(&mut tx, self.job, JobStatus::Running, JobStatus::Cancelled, None).await?;
         tx.commit().await?;
-        // What stays behind is removed with the next training of the style.
-        if let Err(error) = std::fs::remove_dir_all(&self.train.folder) {
-            tracing::warn!("{} could not be removed: {error}", self.train.folder.display());
-        }
-        Ok(())
+        Ok(Ended::Cancelled)
     }
 
     /// The worker does not know what a style is called.
@@ -315,9 +278,14 @@ impl LossCurve {
     }
 }
 
+/// Where the checkpoints of all trainings are.
+pub(super) fn folder(library: &Library) -> PathBuf {
+    library.folder().join("training")
+}
+
 /// Where a job's checkpoints are.
 pub(super) fn folder_of(library: &Library, job: JobId) -> PathBuf {
-    library.folder().join("training").join(job.to_string())
+    folder(library).join(job.to_string())
 }
 
 #[cfg(test)]

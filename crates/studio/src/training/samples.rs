@@ -1,6 +1,6 @@
 //! Samples that a training paints on its way: kept as files beside the library's pictures, so that a style can be watched as it grows.
 //!
-//! `samples/<job>/<step>-<index>.jpg`. They outlive the job's folder, which goes with its checkpoints.
+//! `samples/<job>/<step>-<index>.jpg`. They outlive the job's folder, which goes with its checkpoints, until the style is trained anew.
 
 use std::fs::{self, File};
 use std::io::BufWriter;
@@ -17,8 +17,13 @@ const SHELF: &str = "samples";
 /// Of JPEG, 1 to 100.
 const QUALITY: u8 = 90;
 
+/// Where all samples are.
+pub(super) fn shelf(library: &Library) -> PathBuf {
+    library.folder().join(SHELF)
+}
+
 fn folder(library: &Library, job: JobId) -> PathBuf {
-    library.folder().join(SHELF).join(job.to_string())
+    shelf(library).join(job.to_string())
 }
 
 fn file(library: &Library, job: JobId, step: u32, index: u32) -> PathBuf {

@@ -3,7 +3,10 @@
 use atelier_contract::{Finding, JobId, JobStatus, Refusal, StyleId};
 use serde::{Deserialize, Serialize};
 
-use super::{Choice, Preset, Request, against, ask, assemble, samples};
+use super::end::has_checkpoint;
+use super::prepare::{Request, against, ask, assemble};
+use super::run::folder_of;
+use super::{Choice, Preset, samples};
 use crate::worker::Workshop;
 use crate::{Config, Error, Library, findings, jobs, styles};
 
@@ -95,8 +98,10 @@ pub struct Training {
     pub samples: Vec<TrainingSample>,
     /// What came out.
     pub metric: Option<TrainingMetric>,
-    /// Why it failed.
+    /// Why it failed, or why it was paused when nobody wished that.
     pub failure: Option<Refusal>,
+    /// Whether it was cancelled and has a checkpoint still, so that it can go on when that is taken back.
+    pub can_be_restored: bool,
 }
 
 /// A picture that a training painted.
@@ -196,11 +201,12 @@ pub async fn show(library: &Library, style: StyleId) -> Result<Option<Training>,
             .map(|(prompt, _)| prompt.clone())
             .unwrap_or_default(),
     };
+    let status = JobStatus::try_from(row.status.as_str()).map_err(|error| Refusal::Internal {
+        reason: error.to_string(),
+    })?;
     Ok(Some(Training {
         job,
-        status: JobStatus::try_from(row.status.as_str()).map_err(|error| Refusal::Internal {
-            reason: error.to_string(),
-        })?,
+        status,
         preset: request.preset,
         step,
         steps: request.settings.steps,
@@ -209,5 +215,6 @@ pub async fn show(library: &Library, style: StyleId) -> Result<Option<Training>,
         samples: samples::all(library, job).into_iter().map(sample).collect(),
         metric: serde_json::from_value(measured).ok(),
         failure: row.failure.as_deref().map(serde_json::from_str).transpose()?,
+        can_be_restored: status == JobStatus::Cancelled && has_checkpoint(&folder_of(library, job)),
     }))
 }

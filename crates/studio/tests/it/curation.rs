@@ -42,7 +42,7 @@ async fn nine_artworks_are_too_few_and_ten_are_enough() {
     let desk = desk_of(10).await;
     assert_eq!(desk.style().await.readiness().missing, None);
     let first = ids(&desk).await[0];
-    artworks::remove(&desk.library, first).await.unwrap();
+    artworks::remove(&desk.library, &[first]).await.unwrap();
     let refused = desk.style().await.require_ready().unwrap_err();
     assert!(matches!(
         refused.refusal(),
@@ -52,7 +52,7 @@ async fn nine_artworks_are_too_few_and_ten_are_enough() {
             ..
         }
     ));
-    artworks::restore(&desk.library, first).await.unwrap();
+    artworks::restore(&desk.library, &[first]).await.unwrap();
     assert!(desk.style().await.require_ready().is_ok());
 }
 
@@ -63,7 +63,7 @@ async fn a_removed_artwork_comes_back_with_its_tags_when_it_is_imported_again() 
     tags::edit(&desk.library, &all, &TagEdit::Set(parse_tags("fox").unwrap()))
         .await
         .unwrap();
-    artworks::remove(&desk.library, all[0]).await.unwrap();
+    artworks::remove(&desk.library, &all[..1]).await.unwrap();
     assert_eq!(ids(&desk).await, all[1..]);
     desk.import(&desk.desk()).await;
     let back = desk.artworks().await;
@@ -100,6 +100,59 @@ async fn an_edit_that_names_an_unknown_artwork_changes_none() {
     let error = tags::edit(&desk.library, &[known, unknown], &edit).await.unwrap_err();
     assert!(matches!(error.refusal(), Refusal::ArtworkUnknown { artwork: 99 }));
     assert!(desk.artworks().await[0].tags.is_empty());
+}
+
+#[tokio::test]
+async fn many_artworks_are_removed_restored_and_turned_together_or_not_at_all() {
+    let desk = desk_of(4).await;
+    let all = ids(&desk).await;
+    let unknown = [all[0], ArtworkId::try_from(99).unwrap()];
+    let gone = Refusal::ArtworkUnknown { artwork: 99 };
+    assert_eq!(
+        artworks::remove(&desk.library, &unknown).await.unwrap_err().refusal(),
+        gone
+    );
+    assert_eq!(
+        artworks::turn(&desk.library, &unknown, 1).await.unwrap_err().refusal(),
+        gone
+    );
+    assert_eq!(ids(&desk).await, all);
+    artworks::turn(&desk.library, &all[1..], 3).await.unwrap();
+    artworks::turn(&desk.library, &all[1..2], 2).await.unwrap();
+    let turns: Vec<_> = desk
+        .artworks()
+        .await
+        .iter()
+        .map(|artwork| artwork.quarter_turns)
+        .collect();
+    assert_eq!(turns, [0, 1, 3, 3]);
+    artworks::remove(&desk.library, &all[..3]).await.unwrap();
+    assert_eq!(
+        (ids(&desk).await, desk.style().await.valid_artworks),
+        (all[3..].to_vec(), 1)
+    );
+    artworks::restore(&desk.library, &all).await.unwrap();
+    assert_eq!((ids(&desk).await, desk.style().await.valid_artworks), (all, 4));
+}
+
+#[tokio::test]
+async fn each_artwork_gets_back_the_tags_it_had_or_none_does() {
+    let desk = desk_of(2).await;
+    let all = ids(&desk).await;
+    let tags = |text: &str| parse_tags(text).unwrap();
+    let own = vec![(all[0], tags("gull, sea")), (all[1], tags("fox"))];
+    tags::set_each(&desk.library, own).await.unwrap();
+    let unknown = ArtworkId::try_from(99).unwrap();
+    let wrong = vec![(all[0], Vec::new()), (unknown, tags("fox"))];
+    let refused = tags::set_each(&desk.library, wrong).await.unwrap_err();
+    assert!(matches!(refused.refusal(), Refusal::ArtworkUnknown { artwork: 99 }));
+    let there: Vec<_> = desk
+        .artworks()
+        .await
+        .iter()
+        .map(|artwork| artwork.tags.join(","))
+        .collect();
+    assert_eq!(there, ["gull,sea", "fox"]);
 }
 
 #[tokio::test]

@@ -44,6 +44,23 @@ async fn pictures_are_found_newest_first_by_any_word_of_their_prompt() {
 }
 
 #[tokio::test]
+async fn the_latest_pictures_are_as_many_as_were_asked_for() {
+    let desk = Desk::new().await;
+    let db = database(&desk.config.data).await;
+    let mut ids = Vec::new();
+    for seed in 0..4 {
+        ids.push(Made { seed, ..made("fox") }.insert(&desk, &db).await);
+    }
+    gallery::remove(&desk.library, &ids[2..3]).await.unwrap();
+    let latest = async |limit| {
+        let cards = gallery::latest(&desk.library, limit).await.unwrap();
+        cards.iter().map(|card| card.id).collect::<Vec<_>>()
+    };
+    assert_eq!(latest(2).await, [ids[3], ids[1]]);
+    assert_eq!(latest(48).await, [ids[3], ids[1], ids[0]]);
+}
+
+#[tokio::test]
 async fn filters_narrow_each_other() {
     let desk = Desk::new().await;
     styles::create(&desk.library, "neon", "starter").await.unwrap();

@@ -153,7 +153,7 @@ async fn a_copy_in_another_size_and_format_is_a_near_duplicate_and_another_pictu
         Some(Refusal::ArtworkNearDuplicate { other_file, .. }) if other_file == "1.png"
     ));
 
-    artworks::remove(&desk.library, artworks[0].id).await.unwrap();
+    artworks::remove(&desk.library, &[artworks[0].id]).await.unwrap();
     let left = desk.artworks().await;
     assert!(
         left.len() == 2 && left[0].is_valid,

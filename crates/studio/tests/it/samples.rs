@@ -2,11 +2,14 @@
 
 use atelier_studio::artworks;
 use atelier_studio::contract::Refusal;
+use atelier_studio::gallery::{self, GalleryFilter};
 use atelier_studio::picture::signature::{self, SHARE_MIN, SignatureFacts};
 use atelier_studio::{samples, styles};
+use chrono::{TimeDelta, Utc};
 use image::{ImageFormat, RgbaImage};
 
-use crate::pictures::{Desk, encode};
+use crate::made::{database, made};
+use crate::pictures::{Desk, encode, png};
 
 #[tokio::test]
 async fn a_sample_is_a_style_that_is_ready_to_be_trained() {
@@ -24,7 +27,7 @@ async fn a_sample_is_a_style_that_is_ready_to_be_trained() {
     let all = artworks::valid(&desk.library, style.id).await.unwrap();
     assert!(all.iter().all(|artwork| !artwork.tags.is_empty()));
 
-    artworks::remove(&desk.library, all[0].id).await.unwrap();
+    artworks::remove(&desk.library, &[all[0].id]).await.unwrap();
     let again = samples::open(&desk.library, &desk.config, &sample.id).await.unwrap();
     assert_eq!((again.id, again.valid_artworks), (style.id, sample.artworks - 1));
     let unknown = samples::open(&desk.library, &desk.config, "nobody").await.unwrap_err();
@@ -46,6 +49,55 @@ async fn a_removed_style_comes_back_also_when_its_name_was_taken() {
     let back = styles::restore(&desk.library, style.id).await.unwrap();
     assert_eq!(back.name, format!("inkwell removed {}", style.id));
     assert_ne!(successor.id, back.id);
+}
+
+#[tokio::test]
+async fn a_removed_style_is_listed_for_a_month_and_then_goes_without_the_pictures_made_with_it() {
+    let desk = Desk::new().await;
+    let db = database(&desk.config.data).await;
+    desk.import(&desk.put("a.png", png(1))).await;
+    let (style, artwork) = (desk.style().await.id, desk.artworks().await.remove(0));
+    let lora = desk.library.path_of("styles/ab/cd.safetensors");
+    std::fs::create_dir_all(lora.parent().unwrap()).unwrap();
+    std::fs::write(&lora, "a style").unwrap();
+    let picture = made("fox").insert(&desk, &db).await;
+    sqlx::query("UPDATE styles SET model_path = 'styles/ab/cd.safetensors'")
+        .execute(&db)
+        .await
+        .unwrap();
+    sqlx::query("UPDATE generations SET style_id = $1")
+        .bind(style.get())
+        .execute(&db)
+        .await
+        .unwrap();
+    let in_days = |days| styles::sweep(&desk.library, Utc::now() + TimeDelta::days(days));
+
+    styles::remove(&desk.library, style).await.unwrap();
+    let listed = styles::removed(&desk.library).await.unwrap();
+    assert_eq!((listed.len(), listed[0].id, listed[0].artworks), (1, style, 1));
+    assert!(listed[0].is_trained && listed[0].name == "inkwell");
+    assert_eq!(in_days(29).await.unwrap(), 0);
+    styles::restore(&desk.library, style).await.unwrap();
+    assert!(styles::removed(&desk.library).await.unwrap().is_empty());
+    assert_eq!(in_days(31).await.unwrap(), 0, "what came back stays");
+
+    styles::remove(&desk.library, style).await.unwrap();
+    sqlx::query("UPDATE styles SET removed_at = NULL")
+        .execute(&db)
+        .await
+        .unwrap();
+    assert_eq!(
+        in_days(31).await.unwrap(),
+        0,
+        "it was dated by nobody, so it is dated now"
+    );
+    assert_eq!(in_days(62).await.unwrap(), 1);
+    let gone = styles::restore(&desk.library, style).await.unwrap_err();
+    assert!(matches!(gone.refusal(), Refusal::StyleUnknown { .. }));
+    assert!(!artwork.path.exists() && !lora.exists());
+    let kept = gallery::find(&desk.library, &GalleryFilter::default()).await.unwrap();
+    assert_eq!(kept, [picture]);
+    assert!(gallery::show(&desk.library, picture).await.unwrap().path.is_file());
 }
 
 #[tokio::test]

@@ -195,15 +195,16 @@ export class ArtworksState {
 
   /** Turns artworks by quarters clockwise. */
   async turn(artworks: readonly Artwork[], by: 1 | -1): Promise<void> {
-    const set = async (turns: (artwork: Artwork) => number) => {
-      for (const artwork of artworks)
-        if (!(await this.#did(await commands.artworkCrop(artwork.id, artwork.crop, turns(artwork)), false))) break;
-      await this.#settle();
-    };
-    const forward = () => set((artwork) => (artwork.quarter_turns + by + 4) % 4);
-    await forward();
+    const ids = artworks.map(({ id }) => id);
+    const set = async (quarters: number) => this.#did(await commands.artworkTurn(ids, quarters));
+    const [there, back] = by === 1 ? [1, 3] : [3, 1];
+    if (!(await set(there))) return;
     undo.push(
-      { label: t("artworks.turn.changed", { count: artworks.length }), undo: () => set((artwork) => artwork.quarter_turns), redo: forward },
+      {
+        label: t("artworks.turn.changed", { count: artworks.length }),
+        undo: async () => void (await set(back)),
+        redo: async () => void (await set(there)),
+      },
       { quiet: true },
     );
   }
@@ -227,9 +228,9 @@ export class ArtworksState {
   }
 
   /** Shows what a command did, or says why it did nothing. */
-  async #did(answer: Answer<unknown>, settle = true): Promise<boolean> {
+  async #did(answer: Answer<unknown>): Promise<boolean> {
     if (answer.status === "error") toasts.refuse(answer.error);
-    if (settle) await this.#settle();
+    await this.#settle();
     return answer.status === "ok";
   }
 

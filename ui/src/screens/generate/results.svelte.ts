@@ -1,5 +1,5 @@
 /** What was made lately and what is forming: the strip under the easel, which of it stands on the easel, and what it is compared with. */
-import { commands, events, type Card, type GalleryFilter, type GenerationDetail, type Job, type Refusal } from "$lib/bindings";
+import { commands, events, type Card, type GenerationDetail, type Job, type Refusal } from "$lib/bindings";
 import { t } from "$lib/i18n.svelte";
 import { jobs } from "$lib/jobs.svelte";
 import { toasts } from "$lib/toasts.svelte";
@@ -10,7 +10,6 @@ import { Underway } from "./underway.svelte";
 const STRIP_LEN_MAX = 48;
 /** Several pictures that end together are read at once. */
 const SETTLE_MS = 150;
-const EVERYTHING: GalleryFilter = { style: null, tags: [], text: "", from: null, to: null, rating_min: null, removed: false };
 
 export class Results {
   /** Newest first; `null` until they were read. */
@@ -63,8 +62,7 @@ export class Results {
   }
 
   async load(): Promise<void> {
-    const found = await commands.galleryFind(EVERYTHING);
-    const answer = found.status === "ok" ? await commands.galleryCards(found.data.slice(0, STRIP_LEN_MAX)) : found;
+    const answer = await commands.galleryLatest(STRIP_LEN_MAX);
     this.refusal = answer.status === "error" ? answer.error : null;
     if (answer.status === "error") return;
     this.cards = answer.data;

@@ -59,7 +59,7 @@ export class ModelsState {
   /** Why the last download of a model ended early. */
   stopped = $state.raw<ReadonlyMap<string, Refusal>>(new Map());
   verifying = $state<string | null>(null);
-  /** Files that differ from what was published, by model; none means that it is whole. */
+  /** Files that are not what they were, by model; none means that it is whole. */
   verified = $state.raw<ReadonlyMap<string, string[]>>(new Map());
   /** What is to be imported. */
   draft = $state<Wishes & { path: string; name: string }>({ ...NOTHING_SAID, path: "", name: "" });
@@ -112,7 +112,14 @@ export class ModelsState {
     if (answer.status === "error") this.#setStopped(id, answer.error);
   }
 
-  async verify(id: string): Promise<void> {
+  /** What a check of a model's files came to: they are compared with what was published, or with what an import took in. */
+  verdict({ published }: InstalledModel, damaged: readonly string[]): string {
+    if (damaged.length === 0) return t(published ? "models.verify.whole" : "models.verify.unchanged");
+    return t(published ? "models.verify.damaged" : "models.verify.changed", { files: list(damaged) });
+  }
+
+  async verify(model: InstalledModel): Promise<void> {
+    const { id } = model;
     this.verifying = id;
     const answer = await commands.modelVerify(id);
     this.verifying = null;
@@ -121,7 +128,7 @@ export class ModelsState {
       return;
     }
     this.verified = new Map(this.verified).set(id, answer.data);
-    announce(answer.data.length === 0 ? t("models.verify.whole") : t("models.verify.damaged", { files: list(answer.data) }));
+    announce(this.verdict(model, answer.data));
   }
 
   async remove(id: string): Promise<void> {

@@ -23,7 +23,7 @@ type Wish = "pause" | "resume" | "cancel";
 /** A training that has not ended. */
 const UNDER_WAY: readonly JobStatus[] = ["queued", "running", "paused"];
 
-const WISHES = { pause: commands.jobPause, resume: commands.jobResume, cancel: commands.jobCancel };
+const WISHES = { pause: commands.jobPause, resume: commands.jobResume };
 
 export class TrainState {
   draft = $state<{ preset: Preset; steps: number | null; rank: number | null }>({ preset: "balanced", steps: null, rank: null });
@@ -152,10 +152,23 @@ export class TrainState {
     this.starting = false;
   }
 
+  /** Takes back that the last training was cancelled. */
+  async restore(): Promise<void> {
+    const { training } = this;
+    if (!training) return;
+    const answer = await commands.trainingRestore(training.job);
+    if (answer.status === "error") toasts.refuse(answer.error);
+    else await Promise.all([jobs.load(), this.#show(), styles.load()]);
+  }
+
   async ask(wish: Wish): Promise<void> {
     const { job } = this;
     if (!job) return;
     this.wish = wish;
+    if (wish === "cancel") {
+      if (!(await jobs.cancel(job.id))) this.wish = null;
+      return;
+    }
     const answer = await WISHES[wish](job.id);
     if (answer.status === "ok") return;
     this.wish = null;
