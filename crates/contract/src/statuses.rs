@@ -254,6 +254,18 @@ impl TrainingStatus {
     }
 }
 
+impl GenerationStatus {
+    /// Whether a generation in this state may come into `next`.
+    #[must_use]
+    pub const fn may_become(self, next: Self) -> bool {
+        use GenerationStatus::{Completed, Failed, Processing, Queued, Retrying};
+        matches!(
+            (self, next),
+            (Queued | Retrying, Processing | Failed) | (Processing, Completed | Retrying | Failed)
+        )
+    }
+}
+
 impl TransactionStatus {
     /// Whether a transaction in this state may come into `next`.
     #[must_use]
@@ -327,6 +339,10 @@ mod tests {
 
     #[test]
     fn what_has_ended_stays_as_it_is() {
+        for next in GenerationStatus::ALL {
+            assert!(!GenerationStatus::Completed.may_become(*next));
+            assert!(!GenerationStatus::Failed.may_become(*next));
+        }
         for next in JobStatus::ALL {
             assert!(!JobStatus::Completed.may_become(*next));
             assert!(!JobStatus::Failed.may_become(*next));

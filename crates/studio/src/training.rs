@@ -22,7 +22,7 @@ use tokio::sync::watch;
 use crate::models::download::sha256_of;
 use crate::styles::{self, Style};
 use crate::worker::{Wish, Workshop};
-use crate::{Config, Error, Library, findings, jobs};
+use crate::{Config, Error, Library, jobs};
 
 pub(crate) use end::{put_down, release_style, restore};
 use prepare::{Request, check, prepare};

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Component, Path};
 
-use atelier_contract::Refusal;
+use atelier_contract::{Finding, Refusal};
 
 use super::manifest::is_sha256;
 use crate::Error;
@@ -20,11 +20,11 @@ const FILE: &str = "SHA256SUMS";
 pub(super) fn read(folder: &Path) -> Result<BTreeMap<String, String>, Error> {
     let path = folder.join(FILE);
     let text = fs::read_to_string(&path).map_err(Error::file(&path))?;
-    let invalid = |line: &str| Refusal::FileInvalid {
+    let invalid = || Refusal::FileInvalid {
         file: path.display().to_string(),
-        reason: format!("“{line}” is no hash of a file"),
+        reason: Finding::HashDiffers {},
     };
-    let sums = text.lines().map(|line| parse(line).ok_or_else(|| invalid(line)));
+    let sums = text.lines().map(|line| parse(line).ok_or_else(invalid));
     Ok(sums.collect::<Result<_, _>>()?)
 }
 

@@ -270,7 +270,7 @@ async fn a_data_set_that_was_exported_comes_back_with_the_same_tags() {
     };
     artworks::set_crop(&desk.library, cropped, Some(crop), 1).await.unwrap();
     artworks::set_crop(&desk.library, turned, None, 2).await.unwrap();
-    artworks::remove(&desk.library, before[3].id).await.unwrap();
+    artworks::remove(&desk.library, &[before[3].id]).await.unwrap();
 
     let out = desk.desk().join("out");
     let exported = artworks::export(&desk.library, &desk.style().await, 12, &out)
