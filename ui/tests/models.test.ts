@@ -17,6 +17,7 @@ const installed = (id: string, architecture: string): InstalledModel => ({
   bytes: 1e9,
   license: null,
   owned: false,
+  published: false,
   fits,
 });
 const sdxl: AvailableModel = {

@@ -2,6 +2,7 @@
 import { expect, test, vi } from "vitest";
 import { page, userEvent } from "vitest/browser";
 import { render } from "vitest-browser-svelte";
+import type { Finding } from "$lib/bindings";
 import CompareSlider from "$lib/CompareSlider.svelte";
 import EmptyState from "$lib/EmptyState.svelte";
 import LineChart from "$lib/LineChart.svelte";
@@ -89,9 +90,9 @@ test("a refusal is said at once and can be put away", async () => {
 });
 
 test("a refusal says what was found in it, and no more than is known", async () => {
-  const problems = [
-    { code: "layers_without_effect" as const, details: { layers: 1234 } },
-    { code: "picture_unchanged" as const, details: {} },
+  const problems: Finding[] = [
+    { code: "layers_without_effect", details: { layers: 1234 } },
+    { code: "picture_unchanged", details: {} },
   ];
   const { rerender } = await render(RefusalNote, { refusal: { code: "style_unhealthy", details: { style: "ink", problems } } });
   const alert = page.getByRole("alert");

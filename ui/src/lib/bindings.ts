@@ -37,6 +37,8 @@ export const commands = {
 	styleCreate: (name: string, baseModel: string) => typedError<Style, Refusal>(__TAURI_INVOKE("style_create", { name, baseModel })),
 	/**  Puts a style out of sight; [`style_restore`] brings it back. */
 	styleRemove: (id: StyleId) => typedError<null, Refusal>(__TAURI_INVOKE("style_remove", { id })),
+	/**  Styles that were removed and can come back, those that went last first. */
+	styleRemoved: () => typedError<RemovedStyle[], Refusal>(__TAURI_INVOKE("style_removed")),
 	/**  Brings a removed style back. */
 	styleRestore: (id: StyleId) => typedError<Style, Refusal>(__TAURI_INVOKE("style_restore", { id })),
 	/**  One style. */
@@ -53,12 +55,16 @@ export const commands = {
 	styleTrain: (request: TrainRequest) => typedError<JobId, Refusal>(__TAURI_INVOKE("style_train", { request })),
 	/**  The last training of a style, with its losses and samples. */
 	trainingShow: (style: StyleId) => typedError<Training | null, Refusal>(__TAURI_INVOKE("training_show", { style })),
+	/**  Takes back the cancelling of a training: it waits again, or is paused as it was. */
+	trainingRestore: (id: JobId) => typedError<null, Refusal>(__TAURI_INVOKE("training_restore", { id })),
 	/**  Takes in files and folders; `workProgressed` tells how far the work of this number is. */
 	artworkImport: (work: number, style: StyleId, paths: string[]) => typedError<ImportReport, Refusal>(__TAURI_INVOKE("artwork_import", { work, style, paths })),
 	/**  All artworks of a style, in the order they came. */
 	artworkList: (style: StyleId) => typedError<Artwork[], Refusal>(__TAURI_INVOKE("artwork_list", { style })),
 	/**  Sets what part of an artwork training sees, and how it is turned. */
 	artworkCrop: (id: ArtworkId, crop: Crop | null, quarterTurns: number) => typedError<Artwork, Refusal>(__TAURI_INVOKE("artwork_crop", { id, crop, quarterTurns })),
+	/**  Turns artworks by quarters clockwise. */
+	artworkTurn: (ids: ArtworkId[], quarterTurns: number) => typedError<null, Refusal>(__TAURI_INVOKE("artwork_turn", { ids, quarterTurns })),
 	/**  Takes artworks out of their style; [`artwork_restore`] brings them back. */
 	artworkRemove: (ids: ArtworkId[]) => typedError<null, Refusal>(__TAURI_INVOKE("artwork_remove", { ids })),
 	/**  Brings removed artworks back, with their tags and crops. */
@@ -98,7 +104,7 @@ export const commands = {
 	generationDrag: (ids: GenerationId[]) => typedError<null, Refusal>(__TAURI_INVOKE("generation_drag", { ids })),
 	/**  All that waits, runs or is paused, in the order it will be done, and what has ended since the start. */
 	jobList: () => typedError<Job[], Refusal>(__TAURI_INVOKE("job_list")),
-	/**  Ends a job for good. */
+	/**  Ends a job; `training_restore` takes that back for a training. */
 	jobCancel: (id: JobId) => typedError<null, Refusal>(__TAURI_INVOKE("job_cancel", { id })),
 	/**  Stops a training at a checkpoint. */
 	jobPause: (id: JobId) => typedError<null, Refusal>(__TAURI_INVOKE("job_pause", { id })),
@@ -112,6 +118,8 @@ export const commands = {
 	galleryFind: (filter: GalleryFilter) => typedError<GenerationId[], Refusal>(__TAURI_INVOKE("gallery_find", { filter })),
 	/**  What the grid shows of some pictures. */
 	galleryCards: (ids: GenerationId[]) => typedError<Card[], Refusal>(__TAURI_INVOKE("gallery_cards", { ids })),
+	/**  What was made last, newest first. */
+	galleryLatest: (limit: number) => typedError<Card[], Refusal>(__TAURI_INVOKE("gallery_latest", { limit })),
 	/**  Models that are installed and models that can be. */
 	modelList: () => typedError<Models, Refusal>(__TAURI_INVOKE("model_list")),
 	/**  Starts a download, or goes on with one; `downloadProgressed` and `downloadEnded` tell of it. */
@@ -765,6 +773,8 @@ export type InstalledModel = {
 	license: string | null,
 	/**  Whether removing it removes its files. */
 	owned: boolean,
+	/**  Whether its hashes were published with it; those of an import were taken when it came in. */
+	published: boolean,
 	/**  What this machine can do with it. */
 	fits: Fit,
 };
@@ -793,7 +803,7 @@ export type Job = {
 	steps: number,
 	/**  Until the end, as far as is known. */
 	seconds_left: number | null,
-	/**  Why it failed. */
+	/**  Why it failed, or why it was paused when nobody wished that. */
 	failure: Refusal | null,
 	/**  What was asked for, to ask for it again. */
 	settings: GenerationRequest | null,
@@ -847,7 +857,7 @@ export type JobStatus =
 "queued" | 
 /**  A worker has it. */
 "running" | 
-/**  Stopped by the person; its checkpoint is kept. */
+/**  Stopped by the person or by what went wrong; its checkpoint is kept. */
 "paused" | 
 /**  Ended well. */
 "completed" | 
@@ -991,6 +1001,10 @@ export type Refusal =
 } } | 
 /**  Is there, but may not be read. */
 { code: "path_not_readable"; details: {
+	path: string,
+} } | 
+/**  Begins nowhere: neither at the disk nor at the person's own folder. */
+{ code: "path_incomplete"; details: {
 	path: string,
 } } | 
 /**  A folder that gives no artwork. */
@@ -1397,6 +1411,22 @@ export type Refusal =
 	reason: string,
 } };
 
+/**  A style that was removed. */
+export type RemovedStyle = {
+	/**  Its id in this library. */
+	id: StyleId,
+	/**  As it is called while it is away: another style may have its name. */
+	name: string,
+	/**  The base model that it is for. */
+	base_model: string,
+	/**  That come back with it. */
+	artworks: number,
+	/**  Whether it has a LoRA, which comes back with it. */
+	is_trained: boolean,
+	/**  ISO 8601, UTC. */
+	removed_at: string,
+};
+
 /**  All that `doctor` tells. */
 export type Report = {
 	/**  Version of this program. */
@@ -1633,8 +1663,10 @@ export type Training = {
 	samples: TrainingSample[],
 	/**  What came out. */
 	metric: TrainingMetric | null,
-	/**  Why it failed. */
+	/**  Why it failed, or why it was paused when nobody wished that. */
 	failure: Refusal | null,
+	/**  Whether it was cancelled and has a checkpoint still, so that it can go on when that is taken back. */
+	can_be_restored: boolean,
 };
 
 /**  What a finished training came to. */

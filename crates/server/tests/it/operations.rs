@@ -240,7 +240,12 @@ async fn a_server_asked_to_stop_says_so_before_it_is_gone() {
 
 /// What is new in the gallery is read there too, and who commits late on the primary is not skipped.
 async fn late_news(house: &House, user: i64) {
+    const CHANGES: &str = "SELECT count(*) FROM publication_changes";
     let shown = "INSERT INTO generations (user_id, status, is_public) VALUES ($1, 'completed', TRUE)";
+    let before: i64 = sqlx::query_scalar(CHANGES)
+        .fetch_one(house.pool())
+        .await
+        .expect("it answers");
     let begin = house.nobody().get("/generations/news").await.is(200);
     let mut cursor = begin["cursor"].as_str().expect("a cursor").to_owned();
     let mut late = house.pool().begin().await.expect("begins");
@@ -255,7 +260,7 @@ async fn late_news(house: &House, user: i64) {
     let mut told = Vec::new();
     while told.len() < 2 {
         assert!(Instant::now() < deadline, "only {told:?} are told");
-        let there: i64 = sqlx::query_scalar("SELECT count(*) FROM publication_changes")
+        let there: i64 = sqlx::query_scalar(CHANGES)
             .fetch_one(&house.app.reads)
             .await
             .expect("it answers");
@@ -268,7 +273,7 @@ async fn late_news(house: &House, user: i64) {
         let ids = page["items"].as_array().expect("items").iter();
         told.extend(ids.map(|item| item["id"].as_i64().expect("a number")));
         // The newer one is there, and was looked for.
-        if there == 1
+        if there == before + 1
             && let Some(late) = late.take()
         {
             late.commit().await.expect("commits");

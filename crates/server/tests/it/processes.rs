@@ -31,8 +31,8 @@ struct Seen {
     cut: AtomicUsize,
 }
 
-/// Holds every buyer's row, so that requests stay in the middle of their transactions; gives it once some of those of the process to be
-/// killed do.
+/// Holds every buyer's row, as who moves tokens does, so that requests stay in the middle of their transactions; gives it once some of
+/// those of the process to be killed do.
 async fn held_up(house: &House, seen: &Seen) -> PgTransaction<'static> {
     let deadline = Instant::now() + Duration::from_secs(20);
     while seen.answered.load(SeqCst) < 2 * BUYERS {
@@ -40,7 +40,7 @@ async fn held_up(house: &House, seen: &Seen) -> PgTransaction<'static> {
         tokio::time::sleep(Duration::from_millis(1)).await;
     }
     let mut tx = house.pool().begin().await.expect("begins");
-    sqlx::query("SELECT FROM users FOR UPDATE")
+    sqlx::query("SELECT FROM users FOR NO KEY UPDATE")
         .execute(&mut *tx)
         .await
         .expect("locked");

@@ -212,6 +212,7 @@ async fn an_export_has_everything_and_nothing_of_others() {
         "publication_tags",
         "refresh_tokens",
         "sign_in_attempts",
+        "style_words",
         "user_feed",
     ];
     for table in about.iter().map(String::as_str) {
