@@ -202,7 +202,11 @@ fn a_preflight_says_what_is_wrong() -> Result<()> {
 fn a_preflight_warns_of_what_deserves_a_look() -> Result<()> {
     let (model, folder) = (model(), folder());
     let mut request = request(folder.path(), 100);
-    assert_eq!(preflight(&model, &request)?.warnings, []);
+    // Four are 96 pixels wide, and a model whose pictures measure multiples of 64 sees them at 128.
+    assert_eq!(
+        preflight(&model, &request)?.warnings,
+        [PreflightWarning::Enlarged { pictures: 4 }]
+    );
     request.settings.resolution = 128;
     (request.settings.steps, request.settings.accumulation) = (5, 1);
     request.pictures[1].tags.clear();

@@ -55,7 +55,10 @@ async fn a_hidden_picture_is_shown_again_only_when_an_operator_lets_it() {
     let other = Studio::new(&house, "bo", "user", 0).await;
     let style = artist.style("Ink", &["ink"], 5).await;
     let made: GenerationView = artist
-        .post("/generations/made", json!({ "style": style, "tags": ["sea"], "seed": "7" }))
+        .post(
+            "/generations/made",
+            json!({ "style": style, "tags": ["sea"], "seed": "7" }),
+        )
         .await
         .is();
     artist.publish(made.id).await;
@@ -96,7 +99,10 @@ async fn a_picture_is_hidden_before_it_is_ever_shown() {
     let artist = Studio::new(&house, "ines", "artist", 0).await;
     let style = artist.style("Ink", &["ink"], 5).await;
     let made: GenerationView = artist
-        .post("/generations/made", json!({ "style": style, "tags": ["sea"], "seed": "7" }))
+        .post(
+            "/generations/made",
+            json!({ "style": style, "tags": ["sea"], "seed": "7" }),
+        )
         .await
         .is();
     operator(&house, &["generation", "hide", &made.id.to_string()])

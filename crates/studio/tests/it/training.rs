@@ -155,7 +155,7 @@ async fn a_cancel_is_taken_back_to_where_the_training_stood() {
         let checkpoint = house.checkpoint(job);
         let studio = house.studio().await;
         // So that a training that waits is not taken up.
-        studio.close().await;
+        studio.stop().await;
         if status == JobStatus::Queued {
             let db = house.database().await;
             sqlx::query("UPDATE jobs SET status = 'queued', failure = NULL")
