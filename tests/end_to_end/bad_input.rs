@@ -94,7 +94,7 @@ fn files_that_are_no_models_are_refused() {
     for command in ["models", "style"] {
         let import = |file: &str| home.run_with([command, "import", file]);
         refused(&import("zeros.safetensors"), 56, "zeros.safetensors");
-        refused(&import("header.safetensors"), 56, "90 MB");
+        refused(&import("header.safetensors"), 56, "header.safetensors");
         refused(&import("overlap.safetensors"), 56, "overlap");
         refused(&import("pickle.ckpt"), 55, "pickle.ckpt");
         refused(&import("missing.safetensors"), 57, "missing.safetensors");
@@ -136,7 +136,7 @@ fn choices_that_do_not_exist_are_refused() {
     refused(&home.run_with(["generate", "--tags", "바다"]), 26, "바다");
     refused(&home.run("generate --tags house --sampler heun"), 45, "heun");
     refused(&home.run("generate --tags house --aspect 5:4"), 46, "5:4");
-    refused(&home.run("generate --tags house --steps 0"), 48, "steps");
+    refused(&home.run("generate --tags house --steps 0"), 48, "Steps");
     refused(&home.run("generate --tags house --style nobody"), 30, "nobody");
     refused(&home.run("generate --tags house --model nothing"), 50, "nothing");
     refused(&home.run("style train ink --resume"), 38, "ink");
