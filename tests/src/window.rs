@@ -21,7 +21,7 @@ use crate::{Stage, workspace};
 /// How long a thing may take to appear when nothing is computed for it.
 pub const SOON: Duration = Duration::from_secs(15);
 /// How long a job with the starter model may take on two busy cores.
-pub const JOB: Duration = Duration::from_secs(600);
+pub const JOB: Duration = Duration::from_secs(1800);
 /// Presses of Tab that lead round any screen.
 const TABS_MAX: usize = 80;
 /// Looks in a row at which nothing moves: what comes into sight is not fetched at once.

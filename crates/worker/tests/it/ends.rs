@@ -9,7 +9,7 @@ use atelier_worker_protocol::{Backend, Event, JobId, Phase, Request, Task, frami
 
 use crate::work::{event, generate, program, worker};
 
-const DEADLINE: Duration = Duration::from_secs(10);
+const DEADLINE: Duration = Duration::from_secs(60);
 
 /// Waits until a process is gone or a zombie that its new parent will collect.
 async fn gone(pid: u32) {

@@ -7,7 +7,7 @@ use atelier_worker_protocol::client::Worker;
 use atelier_worker_protocol::{Event, Failure, Generate, JobId, Outcome, Picture, Sampler, Task};
 
 /// No event of a small model takes nearly as long.
-const DEADLINE: Duration = Duration::from_secs(60);
+const DEADLINE: Duration = Duration::from_secs(300);
 
 /// The program.
 pub(crate) fn program() -> &'static Path {
