@@ -19,7 +19,7 @@ use crate::processes::{Group, children, is_alive};
 use crate::{Stage, workspace};
 
 /// How long a thing may take to appear when nothing is computed for it.
-pub const SOON: Duration = Duration::from_secs(15);
+pub const SOON: Duration = Duration::from_secs(60);
 /// How long a job with the starter model may take on two busy cores.
 pub const JOB: Duration = Duration::from_secs(1800);
 /// Presses of Tab that lead round any screen.
