@@ -46,6 +46,7 @@ import GripVertical from "@lucide/svelte/icons/grip-vertical";
 import Hand from "@lucide/svelte/icons/hand";
 import HardDrive from "@lucide/svelte/icons/hard-drive";
 import Heart from "@lucide/svelte/icons/heart";
+import History from "@lucide/svelte/icons/history";
 import House from "@lucide/svelte/icons/house";
 import Image from "@lucide/svelte/icons/image";
 import ImagePlus from "@lucide/svelte/icons/image-plus";
@@ -153,6 +154,7 @@ export const icons = {
   hand: Hand,
   "hard-drive": HardDrive,
   heart: Heart,
+  history: History,
   home: House,
   image: Image,
   "image-plus": ImagePlus,

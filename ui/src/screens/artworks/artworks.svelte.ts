@@ -10,6 +10,7 @@ import {
   events,
   type ImportReport,
   type Refusal,
+  type RemovedStyle,
   type Style,
   type TagEdit,
 } from "$lib/bindings";
@@ -49,6 +50,8 @@ export class ArtworksState {
   waiting = $state.raw<readonly string[]>([]);
   /** Whether a new style is being named. */
   naming = $state(false);
+  /** Whether the styles that can come back are listed. */
+  lookingBack = $state(false);
   /** The artwork in the crop editor. */
   cropping = $state<number | null>(null);
   #style: number | null = null;
@@ -119,6 +122,15 @@ export class ArtworksState {
       styles.choose(style.id);
     };
     undo.push({ label: t("artworks.style.removed", { style: style.name }), undo: restore });
+  }
+
+  /** Brings a removed style back, with all that belongs to it, and shows it. */
+  async restoreStyle(removed: RemovedStyle): Promise<boolean> {
+    const answer = await commands.styleRestore(removed.id);
+    if (!(await this.#did(answer)) || answer.status === "error") return false;
+    styles.choose(removed.id);
+    announce(t("artworks.removed-styles.back", { style: answer.data.name }));
+    return true;
   }
 
   /** Takes in files and folders; without a style, asks for one first. */
