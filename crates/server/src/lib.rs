@@ -2,6 +2,7 @@
 
 pub mod app;
 pub mod caller;
+mod columns;
 pub mod config;
 pub mod connections;
 mod counts;

@@ -232,6 +232,16 @@ async fn generations(tx: &mut PgTransaction<'_>, load: Load, first: i64, made: i
     )
     .execute(&mut **tx)
     .await?;
+    sqlx::query!(
+        r#"INSERT INTO publication_changes (generation_id, changed_xid)
+           SELECT generation_id, pg_current_xact_id()
+             FROM publications
+            WHERE generation_id > $1 AND generation_id <= $1 + $2::bigint"#,
+        made,
+        count,
+    )
+    .execute(&mut **tx)
+    .await?;
     Ok(())
 }
 
@@ -266,6 +276,7 @@ async fn finish(pool: &PgPool, generations: i64) -> anyhow::Result<()> {
         "VACUUM ANALYZE generation_tags",
         "VACUUM ANALYZE publications",
         "VACUUM ANALYZE publication_tags",
+        "VACUUM ANALYZE publication_changes",
         "VACUUM ANALYZE user_feed",
         "VACUUM ANALYZE feed_entries",
         "VACUUM ANALYZE style_words",

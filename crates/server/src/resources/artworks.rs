@@ -17,10 +17,11 @@ use utoipa_axum::routes;
 
 use crate::app::App;
 use crate::caller::Caller;
+use crate::columns::parsed;
 use crate::feed::{self, Change};
 use crate::pages::{OLDEST, PageQuery};
 use crate::refused::{Answer, Refused};
-use crate::resources::styles::{Own, lock_own, parsed, unknown};
+use crate::resources::styles::{Own, lock_own, unknown};
 use crate::resources::{tags, uploads};
 
 /// Longest reason why an artwork is not valid, in characters.

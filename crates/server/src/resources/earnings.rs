@@ -8,9 +8,9 @@ use utoipa_axum::routes;
 
 use crate::app::App;
 use crate::caller::ArtistCaller;
+use crate::columns::column;
 use crate::ledger::SETTLEMENT_DAYS;
 use crate::refused::Answer;
-use crate::resources::styles::column;
 
 pub(crate) fn router() -> OpenApiRouter<App> {
     OpenApiRouter::new().routes(routes!(show))

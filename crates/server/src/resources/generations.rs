@@ -5,6 +5,7 @@
 
 mod attempts;
 mod claims;
+mod journal;
 mod listing;
 mod news;
 mod reserve;
@@ -52,7 +53,7 @@ pub(crate) fn router() -> OpenApiRouter<App> {
         .routes(routes!(tickets::complete))
         .routes(routes!(void::give_back))
         .routes(routes!(vouchers::list, vouchers::buy))
-        .routes(routes!(vouchers::push))
+        .routes(routes!(journal::push))
 }
 
 /// A generation, as far as it is for the caller.

@@ -14,10 +14,10 @@ use utoipa_axum::routes;
 
 use crate::app::App;
 use crate::caller::Caller;
+use crate::columns::column;
 use crate::feed::{Change, Changes};
 use crate::pages::{NEWEST, PageQuery};
 use crate::refused::{Answer, Refused};
-use crate::resources::styles::column;
 
 /// Most that are counted: who has more sees "99+".
 const UNREAD_MAX: i64 = 100;

@@ -18,12 +18,12 @@ use utoipa_axum::routes;
 
 use crate::app::App;
 use crate::caller::Caller;
+use crate::columns::column;
 use crate::feed::{self, Change};
 use crate::idempotency::{self, IdempotencyKey};
 use crate::pages::{NEWEST_AT, PageQuery};
 use crate::payments::Payments;
 use crate::refused::Answer;
-use crate::resources::styles::column;
 
 /// Tokens that are sold together, and their price in won.
 const PACKAGES: [(i64, u32); 3] = [(100, 10_000), (500, 45_000), (1_000, 80_000)];

@@ -14,9 +14,9 @@ use utoipa_axum::routes;
 
 use crate::app::App;
 use crate::caller::Caller;
+use crate::columns::column;
 use crate::pages::{NEWEST_AT, PageQuery};
 use crate::refused::Answer;
-use crate::resources::styles::column;
 
 pub(crate) fn router() -> OpenApiRouter<App> {
     OpenApiRouter::new().routes(routes!(list)).routes(routes!(balance))

@@ -22,9 +22,9 @@ use utoipa_axum::routes;
 
 use crate::app::App;
 use crate::caller::Caller;
+use crate::columns::column;
 use crate::objects::{Declared, PutError};
 use crate::refused::{Answer, Refused};
-use crate::resources::styles::column;
 use verify::verify;
 
 pub(crate) use discarded::sweep as sweep_discarded;

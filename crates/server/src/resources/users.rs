@@ -17,9 +17,9 @@ use utoipa_axum::routes;
 
 use crate::app::App;
 use crate::caller::{Caller, MaybeCaller};
+use crate::columns::column;
 use crate::feed::{self, Change};
 use crate::refused::{Answer, Refused};
-use crate::resources::styles::column;
 use crate::resources::uploads;
 use crate::sessions::{self, End};
 

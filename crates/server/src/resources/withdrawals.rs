@@ -11,12 +11,12 @@ use utoipa_axum::routes;
 
 use crate::app::App;
 use crate::caller::ArtistCaller;
+use crate::columns::column;
 use crate::feed::{self, Change};
 use crate::idempotency::{self, IdempotencyKey};
 use crate::ledger;
 use crate::pages::{NEWEST, PageQuery};
 use crate::refused::Answer;
-use crate::resources::styles::column;
 
 pub(crate) fn router() -> OpenApiRouter<App> {
     OpenApiRouter::new().routes(routes!(list, ask))

@@ -1,6 +1,6 @@
 //! What operators take out of sight stays so whatever its owner does, by the real commands, each with its trace.
 
-use atelier_contract::{GenerationView, MutationResult, MutationsPushed, Page, StyleCard, StyleView};
+use atelier_contract::{GenerationView, MutationResult, MutationsPushed, Page, StyleCard, StyleId, StyleView};
 use atelier_server::operators::OperatorError;
 use atelier_server::operators::generation::{self, GenerationCommand};
 use atelier_server::operators::style::{self, StyleCommand};
@@ -48,19 +48,19 @@ async fn acts(house: &House) -> Vec<(String, i64)> {
     .expect("the database answers")
 }
 
+/// A picture that the artist says they made.
+async fn picture(artist: &Studio, style: StyleId) -> GenerationView {
+    let report = json!({ "style": style, "tags": ["sea"], "seed": "7" });
+    artist.post("/generations/made", report).await.is()
+}
+
 #[tokio::test]
 async fn a_hidden_picture_is_shown_again_only_when_an_operator_lets_it() {
     let house = House::new().await;
     let artist = Studio::new(&house, "ines", "artist", 0).await;
     let other = Studio::new(&house, "bo", "user", 0).await;
     let style = artist.style("Ink", &["ink"], 5).await;
-    let made: GenerationView = artist
-        .post(
-            "/generations/made",
-            json!({ "style": style, "tags": ["sea"], "seed": "7" }),
-        )
-        .await
-        .is();
+    let made = picture(&artist, style).await;
     artist.publish(made.id).await;
     let (path, id) = (format!("/generations/{}", made.id), made.id.to_string());
     let show = json!({ "is_public": true });
@@ -98,13 +98,7 @@ async fn a_picture_is_hidden_before_it_is_ever_shown() {
     let house = House::new().await;
     let artist = Studio::new(&house, "ines", "artist", 0).await;
     let style = artist.style("Ink", &["ink"], 5).await;
-    let made: GenerationView = artist
-        .post(
-            "/generations/made",
-            json!({ "style": style, "tags": ["sea"], "seed": "7" }),
-        )
-        .await
-        .is();
+    let made = picture(&artist, style).await;
     operator(&house, &["generation", "hide", &made.id.to_string()])
         .await
         .expect("hidden");

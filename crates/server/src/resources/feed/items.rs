@@ -9,8 +9,8 @@ use atelier_contract::{
 
 use super::Entry;
 use crate::app::App;
+use crate::columns::column;
 use crate::refused::Answer;
-use crate::resources::styles::column;
 use crate::resources::{
     comments, earnings, follows, generations, likes, notifications, purchases, styles, transactions, withdrawals,
 };

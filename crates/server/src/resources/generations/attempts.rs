@@ -15,9 +15,10 @@ use super::tickets::{Ticket, lock};
 use super::void;
 use crate::app::App;
 use crate::caller::Caller;
+use crate::columns::column;
 use crate::feed::{Change, append};
 use crate::refused::Answer;
-use crate::resources::styles::{Version, column, device_of, package};
+use crate::resources::styles::{Version, device_of, package};
 
 /// How long an attempt is trusted to be alive without a sign.
 const LEASE: Duration = Duration::minutes(2);

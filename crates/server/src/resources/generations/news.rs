@@ -9,9 +9,9 @@ use sqlx::PgPool;
 use super::view::views;
 use crate::app::App;
 use crate::caller::MaybeCaller;
+use crate::columns::column;
 use crate::pages::{Cursor, PageQuery};
 use crate::refused::Answer;
-use crate::resources::styles::column;
 
 /// How far somebody has read.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

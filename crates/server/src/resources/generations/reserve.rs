@@ -13,11 +13,12 @@ use sqlx::PgTransaction;
 use super::{ForSale, claims, for_sale};
 use crate::app::App;
 use crate::caller::Caller;
+use crate::columns::column;
 use crate::feed::{Change, append_all};
 use crate::idempotency::{self, IdempotencyKey};
 use crate::ledger::{self, Hold};
 use crate::refused::Answer;
-use crate::resources::styles::{column, device_of};
+use crate::resources::styles::device_of;
 use crate::resources::tags;
 use crate::sealing;
 

@@ -14,11 +14,12 @@ use sqlx::PgTransaction;
 use super::{claims, unknown};
 use crate::app::App;
 use crate::caller::Caller;
+use crate::columns::column;
 use crate::feed::{Change, append, append_all};
 use crate::ledger;
 use crate::notices::{self, NewNotice};
 use crate::refused::{Answer, Refused};
-use crate::resources::styles::{column, device_of};
+use crate::resources::styles::device_of;
 
 /// A row of `tickets`, locked, with what its style's version says.
 pub(crate) struct Ticket {

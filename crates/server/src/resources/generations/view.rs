@@ -5,8 +5,8 @@ use chrono::{DateTime, Utc};
 use sqlx::PgExecutor;
 
 use super::unknown;
+use crate::columns::{column, parsed};
 use crate::refused::Answer;
-use crate::resources::styles::{column, parsed};
 
 struct Row {
     id: GenerationId,

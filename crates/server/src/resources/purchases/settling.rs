@@ -7,11 +7,11 @@ use rust_decimal::prelude::ToPrimitive as _;
 use sqlx::PgTransaction;
 
 use crate::app::App;
+use crate::columns::column;
 use crate::feed::{self, Change};
 use crate::ledger;
 use crate::payments::{Payment, PaymentError, PaymentState};
 use crate::refused::Answer;
-use crate::resources::styles::column;
 
 /// Payments of one purchase that are remembered.
 const AGREED_MAX: i32 = 10;

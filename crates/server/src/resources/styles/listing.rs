@@ -11,7 +11,8 @@ use serde::{Deserialize, Serialize};
 use sqlx::{PgPool, Postgres, QueryBuilder};
 use utoipa::{IntoParams, ToSchema};
 
-use super::{StylePage, cards, today};
+use super::view::cards;
+use super::{StylePage, today};
 use crate::app::App;
 use crate::caller::Caller;
 use crate::pages::{Cursor, NEWEST, PageQuery, at_most};

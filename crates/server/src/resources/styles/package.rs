@@ -6,7 +6,8 @@ use axum::extract::{Path, State};
 use axum::response::Response;
 use sqlx::PgPool;
 
-use super::{today, unknown, version};
+use super::view::version;
+use super::{today, unknown};
 use crate::app::App;
 use crate::caller::Caller;
 use crate::refused::{Answer, Refused};

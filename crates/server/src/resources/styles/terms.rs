@@ -4,7 +4,8 @@ use atelier_contract::{Refusal, StyleId, StyleTerms, StyleView};
 use axum::Json;
 use axum::extract::{Path, State};
 
-use super::{lock_own, today, view};
+use super::view::view;
+use super::{lock_own, today};
 use crate::app::App;
 use crate::caller::Caller;
 use crate::feed::{self, Change};

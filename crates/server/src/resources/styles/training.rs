@@ -8,9 +8,11 @@ use axum::Json;
 use axum::extract::{Path, State};
 use sqlx::PgTransaction;
 
-use super::{Own, column, lock_own, view};
+use super::view::view;
+use super::{Own, lock_own};
 use crate::app::App;
 use crate::caller::Caller;
+use crate::columns::column;
 use crate::feed::{self, Change};
 use crate::notices::{self, NewNotice};
 use crate::refused::Answer;

@@ -7,9 +7,9 @@ use chrono::{Duration, Utc};
 
 use super::{ADDRESS_VALID, Row, discarded, forget, lora, not_as_declared, picture, quarantine, refused};
 use crate::app::App;
+use crate::columns::column;
 use crate::objects::{Brought, PutError};
 use crate::refused::Answer;
-use crate::resources::styles::column;
 
 /// How often something else may lie in quarantine than was looked at, before it is given up.
 const LOOKS_MAX: usize = 3;
