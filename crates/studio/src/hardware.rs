@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use atelier_worker_protocol::{Backend, DType, Hello};
+use atelier_worker_protocol::{AdapterFacts, Backend, DType, Hello, Outcome, Task};
 use serde::Serialize;
 use sysinfo::{Disks, MemoryRefreshKind, RefreshKind, System};
 
@@ -21,7 +21,7 @@ pub struct Report {
     pub version: &'static str,
     /// The system.
     pub system: SystemFacts,
-    /// Graphics adapters as wgpu sees them; empty where no driver is installed.
+    /// Graphics adapters as wgpu sees them; empty where no driver is installed or none answers.
     pub adapters: Vec<AdapterFacts>,
     /// Builds of the worker and whether they answer.
     pub workers: Vec<BuildAnswer>,
@@ -55,20 +55,6 @@ pub struct SystemFacts {
     pub memory_available_bytes: u64,
 }
 
-/// A graphics adapter.
-#[derive(Debug, Serialize)]
-#[cfg_attr(feature = "specta", derive(specta::Type))]
-pub struct AdapterFacts {
-    /// As its driver calls it.
-    pub name: String,
-    /// `Vulkan`, `Metal`, `Dx12`, `Gl`.
-    pub backend: String,
-    /// Name and version of the driver.
-    pub driver: String,
-    /// `DiscreteGpu`, `IntegratedGpu`, `Cpu`, …
-    pub kind: String,
-}
-
 /// Whether passwords can be kept.
 #[derive(Debug, Serialize)]
 #[cfg_attr(feature = "specta", derive(specta::Type))]
@@ -83,7 +69,7 @@ pub enum Keyring {
 /// Looks at everything. `library` is `None` when it could not be opened; then the report goes on without it.
 pub async fn report(config: &Config, library: Option<&Library>) -> Report {
     let workshop = Workshop::new(&config.programs, None);
-    let (adapters, workers, keyring) = tokio::join!(adapters(), workshop.builds(), keyring());
+    let (adapters, workers, keyring) = tokio::join!(adapters(config), workshop.builds(), keyring());
     let models = match library {
         Some(library) => models::list(library, config).await,
         None => models::bundled(config).await,
@@ -207,19 +193,15 @@ pub(crate) fn disk_free_bytes(folder: &Path) -> Option<u64> {
         .map(sysinfo::Disk::available_space)
 }
 
-async fn adapters() -> Vec<AdapterFacts> {
-    // A broken driver may hang, panic or abort its thread: none of it may end the report.
-    let asked = tokio::task::spawn_blocking(|| {
-        let instance = wgpu::Instance::new(wgpu::InstanceDescriptor::new_without_display_handle());
-        let found = futures_util::FutureExt::now_or_never(instance.enumerate_adapters(wgpu::Backends::all()));
-        found
-            .unwrap_or_default()
-            .iter()
-            .map(|adapter| adapter_facts(&adapter.get_info()))
-            .collect::<Vec<_>>()
-    });
-    match tokio::time::timeout(ANSWER_TIMEOUT, asked).await {
-        Ok(Ok(adapters)) => adapters,
+/// Asks the worker for the processor, which is there on every machine: a driver that hangs or crashes does so in its process.
+async fn adapters(config: &Config) -> Vec<AdapterFacts> {
+    let mut workshop = Workshop::new(&config.programs, Some(Backend::Cpu));
+    match tokio::time::timeout(ANSWER_TIMEOUT, workshop.run(Task::Adapters)).await {
+        Ok(Ok(Outcome::Adapters(adapters))) => adapters,
+        Ok(Ok(other)) => {
+            tracing::warn!("asked for adapters, the worker answers {other:?}");
+            Vec::new()
+        }
         Ok(Err(error)) => {
             tracing::warn!("the graphics drivers could not be asked: {error}");
             Vec::new()
@@ -228,15 +210,6 @@ async fn adapters() -> Vec<AdapterFacts> {
             tracing::warn!("the graphics drivers do not answer");
             Vec::new()
         }
-    }
-}
-
-fn adapter_facts(info: &wgpu::AdapterInfo) -> AdapterFacts {
-    AdapterFacts {
-        name: info.name.clone(),
-        backend: info.backend.to_string(),
-        driver: format!("{} {}", info.driver, info.driver_info).trim().to_owned(),
-        kind: format!("{:?}", info.device_type),
     }
 }
 

@@ -13,7 +13,7 @@ pub use reports::*;
 pub use tasks::*;
 
 /// Raised whenever a message changes its meaning.
-pub const PROTOCOL_VERSION: u32 = 2;
+pub const PROTOCOL_VERSION: u32 = 3;
 
 /// Chosen by the studio, unique within one worker's life.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]

@@ -11,7 +11,7 @@ use candle_core::Device;
 use crate::desk::{Desk, Job, Wishes};
 use crate::models::Models;
 use crate::voice::Voice;
-use crate::{bench, check, failures, generate, probe, train};
+use crate::{adapters, bench, check, failures, generate, probe, train};
 
 /// What every job works with.
 pub(crate) struct Order<'a> {
@@ -89,6 +89,7 @@ fn carry_out(task: Task, models: &mut Models, order: &Order<'_>) -> Result<Outco
         Task::CheckModel { model } => check::model(&model, models, order),
         Task::Probe(task) => probe::run(&task, models, order),
         Task::Bench(task) => bench::run(&task, models, order),
+        Task::Adapters => Ok(Outcome::Adapters(adapters::list())),
     }
 }
 

@@ -2,6 +2,7 @@
 //!
 //! It ends with whoever started it, and nothing is lost when it is killed: files are written whole, training goes on from a checkpoint.
 
+mod adapters;
 mod arguments;
 mod bench;
 mod check;

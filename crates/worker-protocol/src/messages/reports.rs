@@ -28,6 +28,22 @@ pub enum Outcome {
     Probed,
     /// The numbers.
     Measured(Measured),
+    /// As the drivers tell; empty where none is installed.
+    Adapters(Vec<AdapterFacts>),
+}
+
+/// A graphics adapter, as wgpu sees it.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[cfg_attr(feature = "specta", derive(specta::Type))]
+pub struct AdapterFacts {
+    /// As its driver calls it.
+    pub name: String,
+    /// `Vulkan`, `Metal`, `Dx12`, `Gl`.
+    pub backend: String,
+    /// Name and version of the driver.
+    pub driver: String,
+    /// `DiscreteGpu`, `IntegratedGpu`, `Cpu`, …
+    pub kind: String,
 }
 
 /// How a LoRA met a model.

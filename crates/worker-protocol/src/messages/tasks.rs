@@ -30,6 +30,8 @@ pub enum Task {
     Probe(Probe),
     /// Speed and memory. Ends in [`super::Outcome::Measured`].
     Bench(Bench),
+    /// Which graphics adapters the machine's drivers tell of. Ends in [`super::Outcome::Adapters`]. A broken driver may end the worker.
+    Adapters,
 }
 
 /// A LoRA file and how strongly it counts (1 as trained).

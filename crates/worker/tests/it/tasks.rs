@@ -15,6 +15,24 @@ async fn it_says_who_it_is() {
 }
 
 #[tokio::test]
+async fn it_asks_the_graphics_drivers_and_lives_on() {
+    let mut worker = worker().await;
+    let job = worker.run(Task::Adapters).await.expect("it takes a task");
+    let (ended, _) = end(&mut worker, job).await;
+    let Ok(Outcome::Adapters(adapters)) = ended else {
+        panic!("{ended:?}")
+    };
+    // A machine may have none; each that there is has a name and something that speaks to it.
+    assert!(
+        adapters
+            .iter()
+            .all(|adapter| !adapter.name.is_empty() && !adapter.backend.is_empty())
+    );
+    let job = worker.run(Task::Generate(generate(1))).await.expect("it takes another");
+    assert!(matches!(end(&mut worker, job).await.0, Ok(Outcome::Generated { .. })));
+}
+
+#[tokio::test]
 async fn a_seed_gives_the_same_picture_again() {
     let mut worker = worker().await;
     let mut pictures = Vec::new();
