@@ -93,6 +93,14 @@ impl Window {
         *found.first().expect("the studio runs")
     }
 
+    /// Processes of the workers that the studio has now.
+    ///
+    /// # Panics
+    /// When it is not running.
+    pub fn workers(&self) -> Vec<u32> {
+        children(self.pid(), "atelier-worker")
+    }
+
     /// Process of the studio's worker, once it has one.
     ///
     /// # Panics

@@ -12,8 +12,21 @@ use atelier_tests::{Stage, Window, answer, display};
 
 use crate::steps::{gallery_has, generate, go, library_of_an_artist, train};
 
+const BEGUN: &str = "SELECT count(*) FROM generations WHERE generation_progress IS NOT NULL AND status = 'processing'";
+const LEARNING: &str = "SELECT count(*) FROM styles WHERE training_status = 'training' AND json_extract(training_metric, '$.step') > 0";
 const COMPLETED: &str = "SELECT count(*) FROM generations WHERE status = 'completed'";
 const TRAINED: &str = "SELECT count(*) FROM styles WHERE training_status = 'completed'";
+
+/// Ends the workers in the middle of what they do, and sees it told.
+async fn kill_workers(stage: &Stage, window: &Window, begun: &'static str) {
+    let contents = Contents::open(&stage.home.data()).await;
+    let working = within(JOB, async || (contents.number(begun).await > 0).then_some(()));
+    assert!(working.await.is_some(), "{begun} stays 0");
+    for worker in window.workers() {
+        kill(worker, "KILL");
+    }
+    window.find_text(SOON, "It was started again and goes on").await;
+}
 
 /// Waits until `sql` gives `expected`.
 async fn comes_to(stage: &Stage, sql: &'static str, expected: i64) {
@@ -27,11 +40,11 @@ async fn a_killed_worker_is_told_of_and_replaced() {
     let stage = Stage::new();
     library_of_an_artist(&stage.home);
     let window = Window::open(&stage).await;
-    generate(&window, 2).await;
-    kill(window.worker().await, "KILL");
-    comes_to(&stage, COMPLETED, 2).await;
+    generate(&window, 8).await;
+    kill_workers(&stage, &window, BEGUN).await;
+    comes_to(&stage, COMPLETED, 8).await;
     train(&window, "Quick").await;
-    kill(window.worker().await, "KILL");
+    kill_workers(&stage, &window, LEARNING).await;
     comes_to(&stage, TRAINED, 1).await;
     window.close(&stage).await;
     assert_whole(&stage.home.data()).await;

@@ -25,8 +25,10 @@ pub(crate) async fn create(
 ) -> Result<JobId, Error> {
     let (kind, style) = (kind.as_str(), style.map(StyleId::get));
     let row = sqlx::query!(
-        r#"INSERT INTO jobs (kind, style_id, request)
-           VALUES ($1, $2, $3)
+        r#"INSERT INTO jobs (kind, style_id, request, place)
+           SELECT $1, $2, $3, CASE WHEN max(place) > coalesce((SELECT max(id) FROM jobs), 0) THEN max(place) + 1 END
+             FROM jobs
+            WHERE status IN ('queued','paused')
         RETURNING id AS "id!: i64""#,
         kind,
         style,

@@ -222,7 +222,8 @@ pub async fn verify(model: &Model) -> Result<Vec<String>, Error> {
     .await?
 }
 
-/// Takes a model out of the library; its files only when they are the library's own.
+/// Takes a model out of the library; its files only when they are the library's own. A removed style that is for it may still come back;
+/// it can be used again when its model is there again.
 ///
 /// # Errors
 /// [`Refusal::ModelUnknown`], [`Refusal::ModelInUse`], [`Refusal::StarterStays`] for the starter.
@@ -240,9 +241,12 @@ pub async fn remove(library: &Library, config: &Config, id: &str) -> Result<(), 
         .into());
     };
     let mut tx = library.begin().await?;
-    let users = sqlx::query!("SELECT name FROM styles WHERE base_model = $1 ORDER BY name", id)
-        .fetch_all(&mut *tx)
-        .await?;
+    let users = sqlx::query!(
+        "SELECT name FROM styles WHERE base_model = $1 AND is_active ORDER BY name",
+        id
+    )
+    .fetch_all(&mut *tx)
+    .await?;
     if !users.is_empty() {
         let users = users.into_iter().map(|row| row.name).collect();
         return Err(Refusal::ModelInUse {

@@ -1,5 +1,6 @@
 //! Pictures from a prompt.
 
+use std::cell::Cell;
 use std::ops::ControlFlow;
 use std::time::Instant;
 
@@ -65,6 +66,8 @@ struct Observer<'a> {
     order: &'a Order<'a>,
     pictures: usize,
     began: Instant,
+    /// Steps of all pictures that are done, of how many, and what is left: turning latents into pixels takes no step.
+    reached: Cell<(u32, u32, Option<f64>)>,
 }
 
 impl<'a> Observer<'a> {
@@ -73,6 +76,7 @@ impl<'a> Observer<'a> {
             order,
             pictures: task.seeds.len(),
             began: Instant::now(),
+            reached: Cell::default(),
         }
     }
 
@@ -93,12 +97,13 @@ impl<'a> Observer<'a> {
             GenerateEvent::Step { index, step, steps } => {
                 let (done, all) = (index * steps + step, self.pictures * steps);
                 let left = self.began.elapsed().as_secs_f64() / done as f64 * (all - done) as f64;
+                self.reached.set((done as u32, all as u32, Some(left)));
                 self.order
                     .progress(Phase::Denoising, done as u32, all as u32, Some(left));
             }
-            GenerateEvent::Decoding { index } => {
-                self.order
-                    .progress(Phase::Decoding, index as u32, self.pictures as u32, None);
+            GenerateEvent::Decoding { .. } => {
+                let (done, all, left) = self.reached.get();
+                self.order.progress(Phase::Decoding, done, all, left);
             }
             GenerateEvent::Preview { index, step, picture } => self.order.voice.say(&Event::Preview {
                 job,

@@ -2,11 +2,11 @@
 
 use std::path::PathBuf;
 
-use atelier_studio::Work;
 use atelier_studio::contract::{GenerationId, JobId, Refusal, StyleId};
 use atelier_studio::gallery::{self, GenerationDetail, Signatures};
 use atelier_studio::generations::{Choices, GenerationRequest, StyleReceipt, StyleUse};
 use atelier_studio::paths;
+use atelier_studio::{LibraryPart, Work};
 use tauri::{AppHandle, State};
 
 use super::Door;
@@ -52,21 +52,30 @@ pub(crate) async fn generation_show(house: Door<'_>, id: GenerationId) -> Result
 #[tauri::command]
 #[specta::specta]
 pub(crate) async fn generation_rate(house: Door<'_>, ids: Vec<GenerationId>, rating: u8) -> Result<(), Refusal> {
-    Ok(gallery::rate(house.studio().await?.library(), &ids, rating).await?)
+    let studio = house.studio().await?;
+    gallery::rate(studio.library(), &ids, rating).await?;
+    studio.changed(LibraryPart::Generations, None);
+    Ok(())
 }
 
 /// Takes pictures out of the gallery; [`generation_restore`] brings them back.
 #[tauri::command]
 #[specta::specta]
 pub(crate) async fn generation_remove(house: Door<'_>, ids: Vec<GenerationId>) -> Result<(), Refusal> {
-    Ok(gallery::remove(house.studio().await?.library(), &ids).await?)
+    let studio = house.studio().await?;
+    gallery::remove(studio.library(), &ids).await?;
+    studio.changed(LibraryPart::Generations, None);
+    Ok(())
 }
 
 /// Brings removed pictures back.
 #[tauri::command]
 #[specta::specta]
 pub(crate) async fn generation_restore(house: Door<'_>, ids: Vec<GenerationId>) -> Result<(), Refusal> {
-    Ok(gallery::restore(house.studio().await?.library(), &ids).await?)
+    let studio = house.studio().await?;
+    gallery::restore(studio.library(), &ids).await?;
+    studio.changed(LibraryPart::Generations, None);
+    Ok(())
 }
 
 /// How many of these pictures are signed already, and how many were made with other artists' styles.

@@ -42,6 +42,7 @@ pub(crate) async fn model_download_discard(house: Door<'_>, id: String) -> Resul
 #[tauri::command]
 #[specta::specta]
 pub(crate) async fn model_recognise(path: PathBuf) -> Result<Weights, Refusal> {
+    let path = paths::typed(&path)?;
     blocking(move || models::recognise(&path)).await
 }
 

@@ -22,7 +22,8 @@ pub(crate) async fn settings_get(house: Door<'_>) -> Result<Settings, Refusal> {
 /// Keeps what the person chose; the window's frame follows the theme.
 #[tauri::command]
 #[specta::specta]
-pub(crate) async fn settings_set(app: AppHandle, house: Door<'_>, settings: Settings) -> Result<Settings, Refusal> {
+pub(crate) async fn settings_set(app: AppHandle, house: Door<'_>, mut settings: Settings) -> Result<Settings, Refusal> {
+    settings.export_folder = settings.export_folder.as_deref().map(paths::typed).transpose()?;
     settings::save(house.config(), &settings)?;
     window::wear(&app, settings.theme);
     Ok(settings)

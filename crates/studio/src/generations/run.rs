@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use atelier_contract::{GenerationProgress, GenerationStatus, JobId, JobStatus, Refusal};
-use atelier_worker_protocol::{Generate, LoraUse, Outcome, Preview, Progress, Task};
+use atelier_worker_protocol::{Generate, LoraUse, Outcome, Phase, Preview, Progress, Task};
 use tokio::sync::watch;
 
 use super::finish::Finished;
@@ -25,9 +25,9 @@ const PREVIEW_EVERY: u32 = 2;
 pub enum Update {
     /// An order begins; `left_over` when it is from an earlier run.
     Begins { job: JobId, pictures: u32, left_over: bool },
-    /// Part of it that is done, and what is going on.
+    /// Part of it that is done, and what is going on. Steps count over all its pictures, those of earlier attempts too.
     Progress(Progress),
-    /// A picture as it forms.
+    /// A picture as it forms; its index is its place among all pictures of the order.
     Preview(Preview),
     /// A picture is finished.
     Finished(Finished),
@@ -44,6 +44,43 @@ pub(super) struct Open {
     /// Whether a worker had it before.
     begun: bool,
     retries: u32,
+}
+
+/// Which pictures of its order a task makes.
+#[derive(Debug, Clone, Copy)]
+struct Share {
+    /// Pictures of the order that are finished.
+    finished: u32,
+    /// Pictures of the task.
+    pictures: u32,
+    /// Pictures of the order.
+    all: u32,
+}
+
+impl Share {
+    /// A task's progress as that of its order. Of what comes before the first step nobody knows how long it takes.
+    fn of_order(self, progress: Progress) -> Progress {
+        if !matches!(progress.phase, Phase::Denoising | Phase::Decoding) {
+            return Progress {
+                step: 0,
+                steps: 0,
+                ..progress
+            };
+        }
+        let of_picture = progress.steps / self.pictures.max(1);
+        let (step, steps) = (self.finished * of_picture + progress.step, self.all * of_picture);
+        let (left, left_of_task) = (
+            steps - step.min(steps),
+            progress.steps - progress.step.min(progress.steps),
+        );
+        let seconds_left = progress.seconds_left.filter(|_| left_of_task > 0);
+        Progress {
+            step,
+            steps,
+            seconds_left: seconds_left.map(|seconds| seconds * f64::from(left) / f64::from(left_of_task)),
+            ..progress
+        }
+    }
 }
 
 /// Makes the pictures of all orders that wait, oldest first; `order` is the one that was placed now. Gives its first failure.
@@ -278,11 +315,13 @@ impl Run<'_> {
         } else {
             Signature::load(self.library, &artist)?
         };
+        let share = self.share(open).await?;
         self.workshop.begin(Task::Generate(self.task(open))).await?;
         let mut written = Instant::now();
         loop {
             match self.workshop.next(self.wish).await? {
                 Message::Progress(progress) => {
+                    let progress = share.of_order(progress);
                     if written.elapsed() >= PROGRESS_INTERVAL {
                         written = Instant::now();
                         self.write_progress(&progress).await?;
@@ -296,11 +335,31 @@ impl Run<'_> {
                     let finished = self.finish(row, picture.pixels, signed.as_ref()).await?;
                     on_update(Update::Finished(finished));
                 }
-                Message::Preview(preview) => on_update(Update::Preview(preview)),
+                Message::Preview(preview) => {
+                    let index = share.finished + preview.index;
+                    on_update(Update::Preview(Preview { index, ..preview }));
+                }
                 Message::Done(_) => return Ok(true),
                 Message::Stopped => return Ok(false),
             }
         }
+    }
+
+    async fn share(&self, open: &[Open]) -> Result<Share, Error> {
+        let job = self.job.get();
+        let counted = sqlx::query!(
+            r#"SELECT count(*) AS "all!: u32", count(*) FILTER (WHERE status = 'completed') AS "finished!: u32"
+                 FROM generations
+                WHERE job_id = $1"#,
+            job,
+        )
+        .fetch_one(self.library.pool())
+        .await?;
+        Ok(Share {
+            finished: counted.finished,
+            pictures: open.len() as u32,
+            all: counted.all,
+        })
     }
 
     fn task(&self, open: &[Open]) -> Generate {
@@ -368,5 +427,37 @@ impl Run<'_> {
         .execute(self.library.pool())
         .await?;
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn told(phase: Phase, step: u32, steps: u32) -> Progress {
+        Progress {
+            phase,
+            step,
+            steps,
+            loss: None,
+            learning_rate: None,
+            seconds_left: Some(10.0),
+        }
+    }
+
+    #[test]
+    fn steps_count_over_the_whole_order() {
+        // The second of four pictures of twenty steps, alone, half done.
+        let share = Share {
+            finished: 1,
+            pictures: 1,
+            all: 4,
+        };
+        let now = share.of_order(told(Phase::Denoising, 10, 20));
+        assert_eq!((now.step, now.steps, now.seconds_left), (30, 80, Some(50.0)));
+        let now = share.of_order(told(Phase::Decoding, 20, 20));
+        assert_eq!((now.step, now.steps, now.seconds_left), (40, 80, None));
+        let now = share.of_order(told(Phase::Loading, 0, 0));
+        assert_eq!((now.step, now.steps), (0, 0));
     }
 }

@@ -99,6 +99,7 @@ impl Run<'_> {
         loop {
             match self.workshop.next(wish).await? {
                 Message::Progress(progress) => {
+                    let progress = self.of_training(progress);
                     if let (Phase::Training, Some(loss)) = (progress.phase, progress.loss) {
                         if std::mem::take(&mut first_step) {
                             self.loss.go_back_before(progress.step);
@@ -125,15 +126,23 @@ impl Run<'_> {
         }
     }
 
+    /// Progress in the steps of the training: artworks that are read and samples that are painted have counts of their own.
+    fn of_training(&self, progress: Progress) -> Progress {
+        if progress.phase == Phase::Training {
+            return progress;
+        }
+        Progress {
+            step: self.loss.last_step(),
+            steps: self.train.settings.steps,
+            ..progress
+        }
+    }
+
     async fn write_progress(&self, progress: &Progress) -> Result<(), Error> {
         let settings = &self.train.settings;
         let artworks = u32::try_from(self.train.pictures.len()).unwrap_or(u32::MAX).max(1);
         let epochs = |steps: u32| (steps.saturating_mul(settings.batch * settings.accumulation)) / artworks;
-        let step = if progress.phase == Phase::Training {
-            progress.step
-        } else {
-            0
-        };
+        let step = progress.step;
         let shown = TrainingProgress {
             current_epoch: epochs(step),
             total_epochs: epochs(settings.steps).max(1),

@@ -97,6 +97,23 @@ async fn a_stopped_studio_begins_nothing_and_the_next_one_goes_on() {
 }
 
 #[tokio::test]
+async fn a_new_order_comes_behind_those_that_were_put_last() {
+    let folder = tempfile::tempdir().unwrap();
+    let studio = studio(folder.path()).await;
+    studio.stop().await;
+    let mut placed = Vec::new();
+    for _ in 0..3 {
+        placed.push(studio.generate(&castle()).await.unwrap());
+    }
+    for first in &placed[..2] {
+        studio.move_job(*first, None).await.unwrap();
+    }
+    let new = studio.generate(&castle()).await.unwrap();
+    let order: Vec<_> = studio.jobs().await.unwrap().into_iter().map(|job| job.id).collect();
+    assert_eq!(order, [placed[2], placed[0], placed[1], new]);
+}
+
+#[tokio::test]
 async fn a_closed_studio_leaves_nothing_to_tidy_whoever_still_has_it() {
     let folder = tempfile::tempdir().unwrap();
     let first = studio(folder.path()).await;

@@ -7,7 +7,8 @@ use serde::{Deserialize, Serialize};
 pub struct Progress {
     /// What is being done: `loading`, `encoding`, `training`, `sampling`, `checking`, `denoising`, `decoding`.
     pub phase: Phase,
-    /// Steps (or pictures, files, samples) of this phase that are done.
+    /// Steps (or files, samples) of this phase that are done. Steps of pictures are counted over all pictures of the task, and stay where
+    /// they are while one is decoded.
     pub step: u32,
     /// Of how many; 0 when that is not known.
     pub steps: u32,
