@@ -154,7 +154,7 @@ export const events = {
 };
 
 /* Types */
-/**  A graphics adapter. */
+/**  A graphics adapter, as wgpu sees it. */
 export type AdapterFacts = {
 	/**  As its driver calls it. */
 	name: string,
@@ -1433,7 +1433,7 @@ export type Report = {
 	version: string,
 	/**  The system. */
 	system: SystemFacts,
-	/**  Graphics adapters as wgpu sees them; empty where no driver is installed. */
+	/**  Graphics adapters as wgpu sees them; empty where no driver is installed or none answers. */
 	adapters: AdapterFacts[],
 	/**  Builds of the worker and whether they answer. */
 	workers: BuildAnswer[],
