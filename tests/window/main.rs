@@ -4,6 +4,7 @@ mod handover;
 mod main_job;
 mod package;
 mod screens;
+mod second_thoughts;
 mod security;
 mod steps;
 mod survival;

@@ -26,7 +26,7 @@ afterEach(() => {
 test("what was done can be taken back from its toast, and done again", async () => {
   let removed = true;
   await render(Toaster);
-  const step = { label: "12 artworks removed", undo: async () => void (removed = false), redo: async () => void (removed = true) };
+  const step = { label: "12 artworks removed", undo: async () => !(removed = false), redo: async () => (removed = true) };
   undo.push(step);
   expect(announced()).toBe("12 artworks removed");
   await expectAccessible();
@@ -43,12 +43,63 @@ test("steps taken back quickly are taken back one after the other", async () => 
   const order: string[] = [];
   const step = (name: string) => ({
     label: name,
-    undo: () => new Promise<void>((done) => setTimeout(() => (order.push(name), done()), 20)),
+    undo: () => new Promise<boolean>((done) => setTimeout(() => (order.push(name), done(true)), 20)),
   });
   undo.push(step("first"), { quiet: true });
   undo.push(step("second"), { quiet: true });
   await Promise.all([undo.undo(), undo.undo()]);
   expect(order).toEqual(["second", "first"]);
+});
+
+test("a step that was refused stays where it was, and nothing says that it was taken back", async () => {
+  let refused = true;
+  const step = { label: "12 artworks removed", undo: async () => !refused, redo: async () => !refused };
+  await render(Toaster);
+  undo.push({ label: "before", undo: async () => true }, { quiet: true });
+  undo.push(step);
+  await undo.undo();
+  expect(undo.canRedo).toBe(false);
+  expect(page.getByText("Taken back").elements()).toEqual([]);
+  // Its toast offers it still.
+  refused = false;
+  await page.getByRole("button", { name: "Undo" }).click();
+  await expect.element(page.getByText("Taken back: 12 artworks removed")).toBeVisible();
+  refused = true;
+  await undo.redo();
+  expect(undo.canRedo).toBe(true);
+  refused = false;
+  await undo.redo();
+  expect(undo.canRedo).toBe(false);
+});
+
+test("a step that is refused again does not stand before older ones", async () => {
+  const older = vi.fn(async () => true);
+  undo.push({ label: "older", undo: older }, { quiet: true });
+  undo.push({ label: "gone for good", undo: async () => false }, { quiet: true });
+  await undo.undo();
+  await undo.undo();
+  expect(older).not.toHaveBeenCalled();
+  await undo.undo();
+  expect(older).toHaveBeenCalledOnce();
+});
+
+test("a shortcut acts only where it belongs, if it belongs somewhere", async () => {
+  const run = vi.fn();
+  const listen = (event: KeyboardEvent) => shortcuts.handle(event);
+  window.addEventListener("keydown", listen);
+  const remove = shortcuts.register({ keys: "t", label: "app.undo.name", place: "here", run });
+  const here = document.createElement("div");
+  here.dataset.keys = "here";
+  here.tabIndex = 0;
+  document.body.append(here);
+  await userEvent.keyboard("t");
+  expect(run).not.toHaveBeenCalled();
+  here.focus();
+  await userEvent.keyboard("t");
+  expect(run).toHaveBeenCalledOnce();
+  here.remove();
+  remove();
+  window.removeEventListener("keydown", listen);
 });
 
 test("a shortcut does nothing while somebody types, and the newest of two wins", async () => {

@@ -7,7 +7,7 @@ import { toasts } from "$lib/toasts.svelte";
 import { ModelsState } from "../src/screens/models/models.svelte";
 import { expectAccessible } from "./axe";
 import ModelsOf from "./ModelsOf.svelte";
-import { studioThat } from "./studio";
+import { refuse, studioThat } from "./studio";
 
 const fits = { generate: true, train: true, generate_mb: 1, train_mb: 1, available_mb: 2 };
 const installed = (id: string, architecture: string): InstalledModel => ({
@@ -41,10 +41,8 @@ function studio() {
     model_recognise: ({ path }: { path: string }) =>
       path.includes("lora") ? { kind: "style", architecture: "sd15" } : { kind: "model", architecture: null },
     style_import: ({ file }: { file: string }) => ({ id: 1, name: file }),
-    // As a command refuses.
-    model_import: ({ path }: { path: string }) => {
-      throw { code: "file_invalid", details: { file: path, reason: "too short" } };
-    },
+    model_import: ({ path }: { path: string }) =>
+      refuse({ code: "file_invalid", details: { file: path, reason: { code: "not_safetensors", details: {} } } }),
     model_download: () => null,
     model_download_discard: () => null,
     style_list: () => [],
@@ -66,7 +64,7 @@ test("dropped files are all taken in, each as what it is, and a refusal comes in
   await state.take(["/in/broken.safetensors", "/in/lora.safetensors"]);
   expect(of(asked, "style_import")).toEqual([{ file: "/in/lora.safetensors", name: null, model: "mine", own: false }]);
   await expect.element(page.getByRole("alert")).toBeInViewport();
-  await expect.element(page.getByRole("alert")).toHaveTextContent("too short");
+  await expect.element(page.getByRole("alert")).toHaveTextContent("it is damaged or not a safetensors file");
   await expectAccessible();
   await page.getByRole("button", { name: "Dismiss" }).first().click();
   await expect.element(page.getByRole("alert")).not.toBeInTheDocument();

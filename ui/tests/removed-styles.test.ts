@@ -5,7 +5,7 @@ import { render } from "vitest-browser-svelte";
 import type { RemovedStyle } from "$lib/bindings";
 import { expectAccessible } from "./axe";
 import LookingBack from "./LookingBack.svelte";
-import { studioThat } from "./studio";
+import { refuse, studioThat } from "./studio";
 
 let end: () => void = () => undefined;
 afterEach(() => end());
@@ -36,10 +36,7 @@ test("one that cannot come back is said, and what is left is read again", async 
   let reads = 0;
   const { end: over } = studioThat({
     style_removed: () => (reads++ === 0 ? removed : [removed[1]]),
-    // As a command refuses.
-    style_restore: () => {
-      throw { code: "style_unknown", details: { style: "7" } };
-    },
+    style_restore: () => refuse({ code: "style_unknown", details: { style: "7" } }),
     style_list: () => [],
   });
   end = over;

@@ -74,6 +74,7 @@ class Jobs {
       undo: async () => {
         const answer = await commands.trainingRestore(id);
         if (answer.status === "error") toasts.refuse(answer.error);
+        return answer.status === "ok";
       },
     });
   }

@@ -12,7 +12,7 @@ const OTHER: Record<string, string> = {
   backspace: "Backspace",
   escape: "Esc",
 };
-const ARROWS: Record<string, string> = { arrowup: "↑", arrowdown: "↓", arrowleft: "←", arrowright: "→", space: "Space" };
+const ARROWS: Record<string, string> = { arrowup: "↑", arrowdown: "↓", arrowleft: "←", arrowright: "→", space: "Space", plus: "+" };
 
 /** The keys of a shortcut as their caps show them. */
 export function keyNames(keys: string): string[] {

@@ -2,7 +2,8 @@
  * Keyboard shortcuts and the actions of the command palette: one list, so that every action that has keys can also be
  * found by name, and the other way round.
  *
- * `mod` is Ctrl, and ⌘ on a Mac. Keys without `mod` do nothing while somebody types in a text field.
+ * `mod` is Ctrl, and ⌘ on a Mac. Keys without `mod` do nothing while somebody types in a text field. A letter or a sign alone acts only
+ * in its place, where the focus has to be: speech input types such keys anywhere (WCAG 2.1.4). Settings shows all of `shortcut-table.ts`.
  */
 import { untrack } from "svelte";
 import type { Key } from "$lib/i18n.svelte";
@@ -13,6 +14,8 @@ export interface Shortcut {
   readonly keys?: string;
   /** What it does, shown in the palette and in Settings. */
   readonly label: Key;
+  /** Where the focus has to be for the keys: in an element with this `data-keys`. Anywhere, if left out. */
+  readonly place?: string;
   /** Whether it can be done now; always, if left out. */
   readonly when?: () => boolean;
   readonly run: () => void;
@@ -23,6 +26,10 @@ const TEXT_KEYS = ["mod+z", "mod+shift+z", "mod+y", "mod+a", "mod+c", "mod+x", "
 
 /** A grid of pictures is a listbox, too, but it is the screen itself. */
 const ROOMS = "[role=dialog], [role=menu], [role=listbox]:not([aria-multiselectable=true])";
+
+function isIn(target: EventTarget | null, place: string | undefined): boolean {
+  return place === undefined || (target instanceof Element && target.closest(`[data-keys="${place}"]`) !== null);
+}
 
 class Shortcuts {
   list = $state.raw<Shortcut[]>([]);
@@ -50,7 +57,9 @@ class Shortcuts {
     if (inText && (!keys.includes("mod+") || TEXT_KEYS.includes(keys))) return;
     // A dialog or an open list is a room of its own: what lies behind it stays as it is.
     if (event.target instanceof Element && event.target.closest(ROOMS)) return;
-    const found = this.list.findLast((shortcut) => shortcut.keys === keys && (shortcut.when?.() ?? true));
+    const found = this.list.findLast(
+      (shortcut) => shortcut.keys === keys && isIn(event.target, shortcut.place) && (shortcut.when?.() ?? true),
+    );
     if (!found) return;
     event.preventDefault();
     found.run();

@@ -5,8 +5,10 @@ import { toasts } from "$lib/toasts.svelte";
 export interface Step {
   /** What was done, as the toast says it: “12 artworks removed”. */
   readonly label: string;
-  readonly undo: () => Promise<void>;
-  readonly redo?: () => Promise<void>;
+  /** Whether it was taken back. What was refused says so itself, and can be tried again. */
+  readonly undo: () => Promise<boolean>;
+  /** The same, for doing it again. */
+  readonly redo?: () => Promise<boolean>;
 }
 
 /** Older steps are forgotten. */
@@ -16,6 +18,8 @@ class Undo {
   #done = $state.raw<Step[]>([]);
   #undone = $state.raw<Step[]>([]);
   #toasts = new WeakMap<Step, number>();
+  /** Those that were refused the last time. */
+  #refused = new WeakSet<Step>();
   #turn: Promise<void> = Promise.resolve();
 
   get canUndo(): boolean {
@@ -47,20 +51,33 @@ class Undo {
     return this.#inTurn(async () => {
       const step = this.#undone.at(-1);
       if (!step?.redo) return;
-      this.#undone = this.#undone.slice(0, -1);
-      await step.redo();
+      if (!(await step.redo())) return this.#keepOnce(step);
+      this.#refused.delete(step);
+      this.#undone = this.#undone.filter((other) => other !== step);
       this.#done = [...this.#done, step];
     });
   }
 
   async #takeBack(step: Step | undefined): Promise<void> {
     if (!step || !this.#done.includes(step)) return;
+    if (!(await step.undo())) return this.#keepOnce(step);
+    this.#refused.delete(step);
     this.#done = this.#done.filter((other) => other !== step);
     // Its button has nothing left to do.
     toasts.dismiss(this.#toasts.get(step) ?? -1);
-    await step.undo();
     if (step.redo) this.#undone = [...this.#undone, step];
     toasts.show(t("lib.undo.done", { label: step.label }));
+  }
+
+  /** What was refused can be tried once more; refused again, it no longer stands before older steps. */
+  #keepOnce(step: Step): void {
+    if (!this.#refused.has(step)) {
+      this.#refused.add(step);
+      return;
+    }
+    this.#done = this.#done.filter((other) => other !== step);
+    this.#undone = this.#undone.filter((other) => other !== step);
+    toasts.dismiss(this.#toasts.get(step) ?? -1);
   }
 
   /** One at a time: holding Ctrl+Z must not run two steps into each other. */

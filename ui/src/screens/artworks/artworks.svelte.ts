@@ -21,7 +21,7 @@ import type { Selection } from "$lib/selection";
 import { styles } from "$lib/styles.svelte";
 import { toasts } from "$lib/toasts.svelte";
 import { undo } from "$lib/undo.svelte";
-import { Work } from "$lib/work.svelte";
+import { type Ended, Imports } from "./imports.svelte";
 import { editTowards } from "./tagging";
 import { alike, type Filter, filtered } from "./validity";
 
@@ -41,11 +41,7 @@ export class ArtworksState {
   refusal = $state.raw<Refusal | null>(null);
   dataset = $state.raw<DatasetReport | null>(null);
   datasetRefusal = $state.raw<Refusal | null>(null);
-  /** The import under way; `null` while there is none. */
-  importing = $state.raw<Work | null>(null);
-  importRefusal = $state.raw<Refusal | null>(null);
-  /** What the last import took in and what not, until it is put away. */
-  imported = $state.raw<ImportReport | null>(null);
+  readonly imports = new Imports((style, ended) => this.#ended(style, ended));
   /** Paths that wait for a style to go to. */
   waiting = $state.raw<readonly string[]>([]);
   /** Whether a new style is being named. */
@@ -54,8 +50,10 @@ export class ArtworksState {
   lookingBack = $state(false);
   /** The artwork in the crop editor. */
   cropping = $state<number | null>(null);
-  #style: number | null = null;
+  #style = $state<number | null>(null);
 
+  /** What became of the last import into the style that is shown. */
+  readonly imported = $derived(this.imports.of(this.#style));
   readonly pairs = $derived(alike(this.list ?? [], this.dataset));
   readonly shown = $derived(filtered(this.list ?? [], this.filter, this.pairs));
   /** The selected ones that are in sight. */
@@ -75,9 +73,9 @@ export class ArtworksState {
   async open(style: number): Promise<void> {
     if (style === this.#style) return;
     this.#style = style;
-    this.list = this.dataset = this.imported = this.importRefusal = null;
+    this.list = this.dataset = null;
     this.selected = new Set();
-    this.active = null;
+    this.active = this.cropping = null;
     this.filter = "all";
     await this.reload();
   }
@@ -89,6 +87,8 @@ export class ArtworksState {
     if (style !== this.#style) return;
     this.refusal = list.status === "error" ? list.error : null;
     if (list.status === "ok") this.list = list.data;
+    // What was being cropped may have gone; if it comes back, its editor does not open by itself.
+    if (!this.find(this.cropping)) this.cropping = null;
     this.datasetRefusal = report.status === "error" ? report.error : null;
     this.dataset = report.status === "ok" ? report.data : null;
   }
@@ -115,11 +115,14 @@ export class ArtworksState {
 
   /** Puts a style out of sight, with all that belongs to it. */
   async removeStyle(style: Style): Promise<void> {
-    if (!(await this.#did(await commands.styleRemove(style.id)))) return;
-    this.#style = null;
+    const answer = await commands.styleRemove(style.id);
+    // Before the styles are read again: from then on the next one is shown.
+    if (answer.status === "ok" && this.#style === style.id) this.#style = null;
+    if (!(await this.#did(answer))) return;
     const restore = async () => {
-      await this.#did(await commands.styleRestore(style.id));
-      styles.choose(style.id);
+      const back = await this.#did(await commands.styleRestore(style.id));
+      if (back) styles.choose(style.id);
+      return back;
     };
     undo.push({ label: t("artworks.style.removed", { style: style.name }), undo: restore });
   }
@@ -137,31 +140,34 @@ export class ArtworksState {
   async import(paths: string[]): Promise<void> {
     const style = this.#style;
     if (style === null) {
-      this.waiting = paths;
+      this.waiting = [...this.waiting, ...paths];
       this.naming = true;
       return;
     }
-    const work = new Work();
-    this.importing = work;
-    this.importRefusal = this.imported = null;
-    const answer = await work.run((number) => commands.artworkImport(number, style, paths));
-    this.importing = null;
-    if (answer.status === "error") this.importRefusal = answer.error;
-    else this.#arrived(answer.data);
-    const came = answer.status === "ok" ? t("artworks.import.arrived", { count: answer.data.imported.length }) : sentence(answer.error);
+    await this.imports.take(style, paths);
+  }
+
+  /** Forgets what the last import into this style left out. */
+  putReportAway(): void {
+    if (this.#style !== null) this.imports.putAway(this.#style);
+  }
+
+  async #ended(style: number, ended: Ended): Promise<void> {
+    if (ended.status === "ok") this.#arrived(style, ended.data);
+    else if (style !== this.#style) toasts.refuse(ended.error);
+    const came = ended.status === "ok" ? t("artworks.import.arrived", { count: ended.data.imported.length }) : sentence(ended.error);
     await Promise.all([this.#settle(), notify(t("artworks.report.title"), came)]);
   }
 
-  #arrived(report: ImportReport): void {
+  #arrived(style: number, report: ImportReport): void {
     const ids = report.imported.map(({ artwork }) => artwork);
-    const clean =
-      report.refused.length + report.tags_refused.length + report.passed_over.length + report.not_reached === 0 &&
-      report.imported.every(({ reason }) => !reason);
-    this.imported = clean ? null : report;
-    // What just came is what will be tagged next.
-    this.selected = new Set(ids);
-    this.active = ids[0] ?? this.active;
-    this.filter = "all";
+    const inDialog = this.cropping !== null || this.naming || this.lookingBack;
+    if (style === this.#style && !inDialog) {
+      // What just came is what will be tagged next.
+      this.selected = new Set(ids);
+      this.active = ids[0] ?? this.active;
+      this.filter = "all";
+    }
     if (ids.length === 0) return announce(t("artworks.import.arrived", { count: 0 }));
     undo.push({
       label: t("artworks.import.arrived", { count: ids.length }),
@@ -187,10 +193,7 @@ export class ArtworksState {
     const run = async () => this.#did(Array.isArray(edit) ? await commands.artworkTagsSet(edit) : await commands.artworkTag(ids, edit));
     if (!(await run())) return;
     // The chips show it at once; a toast for every tag would be in the way.
-    undo.push(
-      { label, undo: async () => void (await this.#did(await commands.artworkTagsSet(before))), redo: async () => void (await run()) },
-      { quiet: true },
-    );
+    undo.push({ label, undo: async () => this.#did(await commands.artworkTagsSet(before)), redo: run }, { quiet: true });
     announce(label);
   }
 
@@ -200,8 +203,8 @@ export class ArtworksState {
     if (!(await set(crop, quarterTurns))) return;
     undo.push({
       label: t("artworks.crop.changed", { name: artwork.file_name }),
-      undo: async () => void (await set(artwork.crop, artwork.quarter_turns)),
-      redo: async () => void (await set(crop, quarterTurns)),
+      undo: () => set(artwork.crop, artwork.quarter_turns),
+      redo: () => set(crop, quarterTurns),
     });
   }
 
@@ -214,8 +217,8 @@ export class ArtworksState {
     undo.push(
       {
         label: t("artworks.turn.changed", { count: artworks.length }),
-        undo: async () => void (await set(back)),
-        redo: async () => void (await set(there)),
+        undo: () => set(back),
+        redo: () => set(there),
       },
       { quiet: true },
     );
@@ -231,12 +234,15 @@ export class ArtworksState {
     undo.push({ label: t("artworks.removed.note", { count: ids.length }), undo: () => this.#restore(ids), redo: () => this.#remove(ids) });
   }
 
-  async #remove(ids: number[]): Promise<void> {
-    await this.#did(await commands.artworkRemove(ids));
+  async #remove(ids: number[]): Promise<boolean> {
+    return this.#did(await commands.artworkRemove(ids));
   }
 
-  async #restore(ids: number[]): Promise<void> {
-    if (await this.#did(await commands.artworkRestore(ids))) this.selected = new Set(ids);
+  async #restore(ids: number[]): Promise<boolean> {
+    const back = await this.#did(await commands.artworkRestore(ids));
+    // Those of another style come back out of sight.
+    if (back && ids.some((id) => this.find(id))) this.selected = new Set(ids);
+    return back;
   }
 
   /** Shows what a command did, or says why it did nothing. */

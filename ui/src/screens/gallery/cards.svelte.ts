@@ -1,6 +1,7 @@
 /**
  * What the grid shows of pictures, fetched as they come into sight. One question at a time, for what is in sight now: what was
- * scrolled past while the last one ran is not asked for at all. The oldest cards are forgotten beyond a bound.
+ * scrolled past while the last one ran is not asked for at all. The oldest cards are forgotten beyond a bound. When the library changes,
+ * what is known stays in sight until it has been read again, so that nothing flickers.
  */
 import type { Card, commands, Refusal } from "$lib/bindings";
 
@@ -15,6 +16,10 @@ export class Cards {
   refusal = $state.raw<Refusal | null>(null);
   #known = $state.raw<ReadonlyMap<number, Card>>(new Map());
   readonly #fetch: typeof commands.galleryCards;
+  /** Those that were asked for since the library changed. */
+  #read = new Set<number>();
+  /** Counts the changes: what was asked before one is told as it was. */
+  #changes = 0;
   #wanted: readonly number[] = [];
   #asking = false;
   #settling = false;
@@ -39,15 +44,15 @@ export class Cards {
     }, SETTLE_MS);
   }
 
-  /** Cards of these pictures, those that are not known fetched in windows. */
-  async all(ids: readonly number[]): Promise<Card[]> {
-    const missing = ids.filter((id) => !this.#known.has(id));
+  /** These pictures as they are now, whatever is known of them, asked for in windows. */
+  async now(ids: readonly number[]): ReturnType<typeof commands.galleryCards> {
     const fetched: Card[] = [];
-    for (let at = 0; at < missing.length; at += WINDOW_LEN_MAX) {
-      const answer = await this.#fetch(missing.slice(at, at + WINDOW_LEN_MAX));
-      if (answer.status === "ok") fetched.push(...answer.data);
+    for (let at = 0; at < ids.length; at += WINDOW_LEN_MAX) {
+      const answer = await this.#fetch(ids.slice(at, at + WINDOW_LEN_MAX));
+      if (answer.status === "error") return answer;
+      fetched.push(...answer.data);
     }
-    return [...ids.flatMap((id) => this.#known.get(id) ?? []), ...fetched];
+    return { status: "ok", data: fetched };
   }
 
   /** Changes what is known of a picture, as the studio has just done. */
@@ -58,34 +63,53 @@ export class Cards {
       if (card) known.set(id, { ...card, rating });
     }
     this.#known = known;
+    this.#changes += 1;
   }
 
-  /** Forgets everything: the library changed. */
-  forget(): void {
-    this.#known = new Map();
+  /** The library changed: what is known is read again when it is next wanted. */
+  outdate(): void {
+    this.#read.clear();
+    this.#changes += 1;
+  }
+
+  /** Reads again what is in sight, if it is outdated. */
+  refresh(): void {
     this.want(this.#wanted);
   }
 
   async #ask(): Promise<void> {
     if (this.#asking) return;
-    const missing = this.#wanted.filter((id) => !this.#known.has(id)).slice(0, WINDOW_LEN_MAX);
+    const missing = this.#wanted.filter((id) => !this.#read.has(id)).slice(0, WINDOW_LEN_MAX);
     if (missing.length === 0) return;
+    const changes = this.#changes;
     this.#asking = true;
     const answer = await this.#fetch(missing);
     this.#asking = false;
     this.refusal = answer.status === "error" ? answer.error : null;
     if (answer.status === "error") return;
+    if (changes !== this.#changes) {
+      // What may be old is better than nothing, but does not replace what is known.
+      this.#remember(answer.data.filter(({ id }) => !this.#known.has(id)));
+      this.refresh();
+      return;
+    }
+    // Also pictures that are gone, which would be asked for again and again.
+    for (const id of missing) this.#read.add(id);
     this.#remember(answer.data);
-    // What came into sight meanwhile; pictures that are gone would be asked for again and again.
-    if (this.#wanted.some((id) => !this.#known.has(id) && !missing.includes(id))) await this.#ask();
+    // What came into sight meanwhile.
+    if (this.#wanted.some((id) => !this.#read.has(id))) await this.#ask();
   }
 
   #remember(cards: readonly Card[]): void {
     const known = new Map(this.#known);
-    for (const card of cards) known.set(card.id, card);
+    for (const card of cards) {
+      known.delete(card.id);
+      known.set(card.id, card);
+    }
     for (const id of known.keys()) {
       if (known.size <= KEPT_LEN_MAX) break;
       known.delete(id);
+      this.#read.delete(id);
     }
     this.#known = known;
   }

@@ -8,8 +8,9 @@ import { toasts } from "$lib/toasts.svelte";
 import { undo } from "$lib/undo.svelte";
 import { Cards } from "./cards.svelte";
 import { emptySearch, filterOf, isEmpty, type Search } from "./filter";
+import { Ratings } from "./ratings";
 
-/** A batch that ends is one change. */
+/** What changes in one go, a batch that ends or a key that is held down, is one change. */
 const CHANGES_MS = 400;
 
 export class GalleryState {
@@ -27,7 +28,13 @@ export class GalleryState {
   /** Which pictures are to be exported; `null` while the question is not open. */
   exporting = $state.raw<readonly number[] | null>(null);
   readonly cards = new Cards(commands.galleryCards);
+  readonly #ratings = new Ratings(this.cards, (ratings) => this.#rated(ratings));
   #opened = $state<number | null>(null);
+  #isShown = false;
+  /** Being removed or restored. */
+  #taking = new Set<number>();
+  /** The last question, and whether its answer is what is shown. */
+  #finding: Promise<boolean> = Promise.resolve(false);
   #turn = 0;
   #timer: ReturnType<typeof setTimeout> | undefined;
   #stale = false;
@@ -54,22 +61,19 @@ export class GalleryState {
     return this.active === null ? [] : [this.active];
   }
 
-  /** The screen is shown. */
-  enter(): void {
-    if (this.ids === null || this.#stale) void this.find();
+  /** The screen is shown, until the answer is called. */
+  enter(): () => void {
+    this.#isShown = true;
+    if (this.ids === null || this.#stale) void this.#catchUp();
+    return () => {
+      this.#isShown = false;
+      clearTimeout(this.#timer);
+    };
   }
 
+  /** Asks for what is searched for; tells how much that is. */
   async find(): Promise<void> {
-    clearTimeout(this.#timer);
-    this.#stale = false;
-    const turn = ++this.#turn;
-    const answer = await commands.galleryFind(filterOf(this.search));
-    // A newer search is on its way.
-    if (turn !== this.#turn) return;
-    this.refusal = answer.status === "error" ? answer.error : null;
-    if (answer.status === "error") return;
-    this.#show(answer.data);
-    if (this.searching) announce(t("gallery.found.text", { count: answer.data.length }));
+    if ((await this.#find()) && this.searching && this.ids) announce(t("gallery.found.text", { count: this.ids.length }));
   }
 
   /** The search changed: asks for it at once; what is typed until the answer comes is one more question. */
@@ -98,7 +102,19 @@ export class GalleryState {
     void this.find();
   }
 
-  /** Opens a picture; `null` goes back to the grid. */
+  /** Opens a picture that another screen hands over; one that the search leaves out is shown among all that are there. */
+  async show(id: number): Promise<void> {
+    await this.#finding;
+    if (!this.ids?.includes(id)) {
+      this.search = emptySearch();
+      await this.#find();
+    }
+    if (!this.#isShown) return;
+    if (this.ids?.includes(id)) await this.open(id);
+    else if (!this.refusal) toasts.refuse({ code: "generation_unknown", details: { generation: id } });
+  }
+
+  /** Opens one of those that were found; `null` goes back to the grid. */
   async open(id: number | null): Promise<void> {
     if (this.#opened === id) return;
     this.#opened = id;
@@ -109,10 +125,7 @@ export class GalleryState {
     }
     this.active = id;
     this.selected = new Set([id]);
-    const answer = await commands.generationShow(id);
-    if (this.#opened !== id) return;
-    if (answer.status === "ok") this.detail = answer.data;
-    else this.detailRefusal = answer.error;
+    await this.#describe(id);
   }
 
   /** The picture `step` places further on; `null` at the ends. */
@@ -121,38 +134,29 @@ export class GalleryState {
     return at < 0 ? null : (this.ids?.[at + step] ?? null);
   }
 
-  async rate(ids: readonly number[], rating: number): Promise<void> {
-    if (ids.length === 0) return;
-    const before = await this.cards.all(ids);
-    if (!(await this.#setRatings(new Map(ids.map((id) => [id, rating]))))) return;
-    announce(t("gallery.rated.undo", { count: ids.length }));
-    undo.push(
-      {
-        label: t("gallery.rated.undo", { count: ids.length }),
-        undo: async () => void (await this.#setRatings(new Map(before.map((card) => [card.id, card.rating])))),
-        redo: async () => void (await this.#setRatings(new Map(ids.map((id) => [id, rating])))),
-      },
-      { quiet: ids.length === 1 },
-    );
+  rate(ids: readonly number[], rating: number): Promise<void> {
+    return this.#ratings.rate(ids, rating);
   }
 
   /** Takes pictures away; the one behind the first of them is the next. */
-  async remove(ids: readonly number[]): Promise<void> {
+  async remove(asked: readonly number[]): Promise<void> {
+    const ids = this.#takeable(asked);
     if (ids.length === 0 || !(await this.#take(commands.generationRemove, ids))) return;
     undo.push({
       label: t("gallery.removed.undo", { count: ids.length }),
-      undo: async () => void (await this.#take(commands.generationRestore, ids)),
-      redo: async () => void (await this.#take(commands.generationRemove, ids)),
+      undo: () => this.#take(commands.generationRestore, ids),
+      redo: () => this.#take(commands.generationRemove, ids),
     });
   }
 
   /** Brings removed pictures back. */
-  async restore(ids: readonly number[]): Promise<void> {
+  async restore(asked: readonly number[]): Promise<void> {
+    const ids = this.#takeable(asked);
     if (ids.length === 0 || !(await this.#take(commands.generationRestore, ids))) return;
     undo.push({
       label: t("gallery.restored.undo", { count: ids.length }),
-      undo: async () => void (await this.#take(commands.generationRemove, ids)),
-      redo: async () => void (await this.#take(commands.generationRestore, ids)),
+      undo: () => this.#take(commands.generationRemove, ids),
+      redo: () => this.#take(commands.generationRestore, ids),
     });
   }
 
@@ -175,51 +179,84 @@ export class GalleryState {
     if (ids.length > 0) this.exporting = ids;
   }
 
+  /** Those of these that are still to be seen and that nobody takes already: a key held down takes each once. */
+  #takeable(ids: readonly number[]): readonly number[] {
+    const there = new Set(this.ids);
+    return ids.filter((id) => there.has(id) && !this.#taking.has(id));
+  }
+
   async #take(command: typeof commands.generationRemove, ids: readonly number[]): Promise<boolean> {
+    for (const id of ids) this.#taking.add(id);
     const answer = await command([...ids]);
-    if (answer.status === "error") {
-      toasts.refuse(answer.error);
-      return false;
-    }
-    await this.find();
+    if (answer.status === "error") toasts.refuse(answer.error);
+    else await this.find();
+    for (const id of ids) this.#taking.delete(id);
+    return answer.status === "ok";
+  }
+
+  #find(): Promise<boolean> {
+    this.#finding = this.#ask();
+    return this.#finding;
+  }
+
+  async #ask(): Promise<boolean> {
+    clearTimeout(this.#timer);
+    this.#stale = false;
+    const turn = ++this.#turn;
+    const answer = await commands.galleryFind(filterOf(this.search));
+    // A newer search is on its way.
+    if (turn !== this.#turn) return false;
+    this.refusal = answer.status === "error" ? answer.error : null;
+    this.#stale = answer.status === "error" || this.#stale;
+    if (answer.status === "error") return false;
+    this.#show(answer.data);
+    this.cards.refresh();
     return true;
   }
 
-  /** One question for each rating, however many pictures have it. */
-  async #setRatings(ratings: ReadonlyMap<number, number>): Promise<boolean> {
-    for (const rating of new Set(ratings.values())) {
-      const ids = [...ratings].flatMap(([id, its]) => (its === rating ? [id] : []));
-      const answer = await commands.generationRate(ids, rating);
-      if (answer.status === "error") {
-        toasts.refuse(answer.error);
-        return false;
-      }
-    }
-    this.cards.rate(ratings);
-    const opened = this.detail && ratings.get(this.detail.id);
-    if (this.detail && opened !== undefined && opened !== null) this.detail = { ...this.detail, rating: opened };
-    return true;
+  async #describe(id: number): Promise<void> {
+    const answer = await commands.generationShow(id);
+    if (this.#opened !== id) return;
+    if (answer.status === "ok") this.detail = answer.data;
+    this.detailRefusal = answer.status === "error" ? answer.error : null;
   }
 
-  /** Shows what was found; what is gone is no longer chosen, and its place is where the keyboard stays. */
+  /** Ratings were written. */
+  #rated(ratings: ReadonlyMap<number, number>): void {
+    const rating = this.detail && ratings.get(this.detail.id);
+    if (this.detail && typeof rating === "number") this.detail = { ...this.detail, rating };
+  }
+
+  /** Shows what was found; what is gone is no longer chosen, and its place is where the keyboard, or the look at one picture, goes on. */
   #show(found: readonly number[]): void {
+    const before = this.ids;
+    if (before?.length === found.length && before.every((id, at) => id === found[at])) return;
     const there = new Set(found);
-    const place = this.active === null ? -1 : (this.ids?.indexOf(this.active) ?? -1);
+    const placeOf = (id: number) => before?.indexOf(id) ?? -1;
+    const at = (place: number) => found[Math.min(Math.max(0, place), found.length - 1)] ?? null;
     this.ids = found;
     this.selected = new Set([...this.selected].filter((id) => there.has(id)));
-    if (this.active !== null && !there.has(this.active)) this.active = found[Math.min(Math.max(0, place), found.length - 1)] ?? null;
-    if (this.#opened !== null && !there.has(this.#opened) && place >= 0) void this.open(this.active);
+    if (this.active !== null && !there.has(this.active)) this.active = at(placeOf(this.active));
+    if (this.#opened === null || there.has(this.#opened)) return;
+    const place = placeOf(this.#opened);
+    void this.open(place < 0 ? null : at(place));
   }
 
   #isOutrun(): boolean {
     return this.#typing === "outrun";
   }
 
+  /** The library changed, here or on another screen. Who does not look is told at his return. */
   #changed(): void {
     this.#stale = true;
-    if (this.ids === null) return;
+    this.cards.outdate();
     clearTimeout(this.#timer);
-    this.#timer = setTimeout(() => void this.find(), CHANGES_MS);
+    if (this.#isShown) this.#timer = setTimeout(() => void this.#catchUp(), CHANGES_MS);
+  }
+
+  async #catchUp(): Promise<void> {
+    await this.#find();
+    if (this.#opened !== null) await this.#describe(this.#opened);
   }
 }
 

@@ -1,7 +1,15 @@
 /** What Generate knows: the form, what the chosen styles and model allow, how the styles fit, and what was asked for. */
 import { createContext } from "svelte";
 import { announce } from "$lib/announce.svelte";
-import { commands, type Choices, type GenerationRequest, type InstalledModel, type Refusal, type StyleReceipt } from "$lib/bindings";
+import {
+  commands,
+  type Choices,
+  type GenerationDetail,
+  type GenerationRequest,
+  type InstalledModel,
+  type Refusal,
+  type StyleReceipt,
+} from "$lib/bindings";
 import { t } from "$lib/i18n.svelte";
 import { styles } from "$lib/styles.svelte";
 import { toasts } from "$lib/toasts.svelte";
@@ -10,6 +18,8 @@ import { Results } from "./results.svelte";
 import { drawSeed, isSeed, SEED_MAX } from "./seed";
 
 export const STRENGTH_DEFAULT = 1;
+/** The form is kept when it has rested so long. */
+const REST_MS = 400;
 
 export class GenerateState {
   draft = $state<Draft>(kept());
@@ -26,6 +36,21 @@ export class GenerateState {
   readonly results = new Results();
   #turn = 0;
   #began = false;
+  #keeping: ReturnType<typeof setTimeout> | undefined;
+
+  constructor() {
+    // For as long as the window is there, as the state is.
+    $effect.root(() => {
+      $effect(() => {
+        // Reads all of it, so that every change is heard of.
+        $state.snapshot(this.draft);
+        clearTimeout(this.#keeping);
+        this.#keeping = setTimeout(() => keep(this.draft), REST_MS);
+      });
+    });
+    // A window that closes or reloads does not wait for the rest.
+    addEventListener("pagehide", () => keep(this.draft));
+  }
 
   /** Styles that can be added, those that are trained first. */
   get addable() {
@@ -119,15 +144,12 @@ export class GenerateState {
   async generate(): Promise<void> {
     if (this.placing || !this.ready) return;
     if (!this.draft.seedLocked) this.drawSeed();
-    keep(this.draft);
     const job = await this.#place(requestOf(this.draft));
     if (job !== null) this.results.follow();
   }
 
-  /** Makes the picture on the easel again with one thing changed, and compares both when it is there. */
-  async vary(change: Partial<GenerationRequest>): Promise<void> {
-    const original = this.results.detail;
-    if (!original) return;
+  /** Makes a picture again with one thing changed, and compares both when it is there. */
+  async vary(original: GenerationDetail, change: Partial<GenerationRequest>): Promise<void> {
     const job = await this.#place({ ...requestFor(original, this.choices?.samplers ?? []), ...change });
     if (job !== null) this.results.expect(job, original.id);
   }

@@ -28,15 +28,20 @@ export class Results {
   /** One of them is there and is shown beside its original with the next look at the library. */
   #arrived: { original: number; made: number } | null = null;
   #timer: ReturnType<typeof setTimeout> | undefined;
+  /** Counts what was read and written: an older answer is not shown. */
+  #turn = 0;
+  #rating: Promise<unknown> = Promise.resolve();
+  /** Being removed. */
+  #removing = new Set<number>();
 
   constructor() {
     void events.generationFinished.listen(({ payload }) => this.#finished(payload.job, payload.generation));
     void events.libraryChanged.listen(({ payload }) => payload.what === "generations" && this.cards && this.#soon());
   }
 
-  /** The last job, when it failed and nobody has read why. */
+  /** The newest order that was begun, when it failed and nobody has read why. The list of jobs begins with the running one. */
   get failed(): Job | null {
-    const job = jobs.list.findLast(({ kind, status }) => kind === "generate" && status !== "queued");
+    const [job] = jobs.list.filter(({ kind, status }) => kind === "generate" && status !== "queued").sort((a, b) => b.id - a.id);
     return job?.status === "failed" && job.id !== this.#read ? job : null;
   }
 
@@ -62,10 +67,12 @@ export class Results {
   }
 
   async load(): Promise<void> {
+    const turn = ++this.#turn;
     const answer = await commands.galleryLatest(STRIP_LEN_MAX);
+    if (turn !== this.#turn) return;
     this.refusal = answer.status === "error" ? answer.error : null;
     if (answer.status === "error") return;
-    this.cards = answer.data;
+    this.#take(answer.data);
     if (this.#arrived) {
       this.#chosen = this.#arrived.original;
       this.#other = this.#arrived.made;
@@ -110,15 +117,18 @@ export class Results {
     this.follow();
   }
 
-  async rate(id: number, rating: number): Promise<void> {
-    const before = this.cards?.find((card) => card.id === id)?.rating ?? 0;
-    const rated = (to: number) => async () => {
-      const answer = await commands.generationRate([id], to);
-      if (answer.status === "error") toasts.refuse(answer.error);
-      else this.cards = this.cards?.map((card) => (card.id === id ? { ...card, rating: to } : card)) ?? null;
-    };
-    await rated(rating)();
-    undo.push({ label: t("generate.rated.undo"), undo: rated(before), redo: rated(rating) }, { quiet: true });
+  /** Rates a picture. What an undo writes is what the studio had, and only where nobody has rated it again since. */
+  rate(id: number, rating: number): Promise<void> {
+    return this.#inTurn(async () => {
+      const before = await this.#ratingOf(id);
+      if (before === null || before === rating || !(await this.#rate(id, rating))) return;
+      const replace = (from: number, to: number) => () =>
+        this.#inTurn(async () => {
+          const now = await this.#ratingOf(id);
+          return now !== null && (now !== from || this.#rate(id, to));
+        });
+      undo.push({ label: t("generate.rated.undo"), undo: replace(rating, before), redo: replace(before, rating) }, { quiet: true });
+    });
   }
 
   async remove(id: number): Promise<void> {
@@ -128,12 +138,16 @@ export class Results {
       await this.load();
       return answer.status === "ok";
     };
-    if (this.#chosen === id) this.#chosen = this.#neighbour();
-    if (!(await done(commands.generationRemove))) return;
+    // Whoever presses twice removes it once.
+    if (this.#removing.has(id)) return;
+    this.#removing.add(id);
+    const removed = await done(commands.generationRemove);
+    this.#removing.delete(id);
+    if (!removed) return;
     undo.push({
       label: t("generate.removed.undo"),
-      undo: async () => void (await done(commands.generationRestore)),
-      redo: async () => void (await done(commands.generationRemove)),
+      undo: () => done(commands.generationRestore),
+      redo: () => done(commands.generationRemove),
     });
   }
 
@@ -141,6 +155,42 @@ export class Results {
   async drag(id: number): Promise<void> {
     const answer = await commands.generationDrag([id]);
     if (answer.status === "error") toasts.refuse(answer.error);
+  }
+
+  /** Shows what is there now. Where the picture on the easel is gone, the one behind it stands there, and nothing is compared with what is gone. */
+  #take(cards: Card[]): void {
+    const place = this.cards?.findIndex(({ id }) => id === this.#chosen) ?? -1;
+    this.cards = cards;
+    const there = (id: number | null) => cards.some((card) => card.id === id);
+    if (place >= 0 && !there(this.#chosen)) this.#chosen = cards[Math.min(place, cards.length - 1)]?.id ?? null;
+    if (!there(this.#other) || this.#other === this.#chosen) this.stopComparing();
+  }
+
+  /** The rating that the studio has; `null` when it refuses to say, or has no such picture. */
+  async #ratingOf(id: number): Promise<number | null> {
+    const answer = await commands.galleryCards([id]);
+    if (answer.status === "error") toasts.refuse(answer.error);
+    return answer.status === "ok" ? (answer.data[0]?.rating ?? null) : null;
+  }
+
+  async #rate(id: number, rating: number): Promise<boolean> {
+    const answer = await commands.generationRate([id], rating);
+    if (answer.status === "error") {
+      toasts.refuse(answer.error);
+      return false;
+    }
+    // What is being read may still have the old one.
+    this.#turn += 1;
+    this.cards = this.cards?.map((card) => (card.id === id ? { ...card, rating } : card)) ?? null;
+    this.#soon();
+    return true;
+  }
+
+  /** One at a time: a rating must not be read while another one is written. */
+  #inTurn<T>(work: () => Promise<T>): Promise<T> {
+    const done = this.#rating.then(work, work);
+    this.#rating = done;
+    return done;
   }
 
   #neighbour(): number | null {

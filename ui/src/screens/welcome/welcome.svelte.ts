@@ -26,15 +26,30 @@ export class WelcomeState {
   #firstJob = $state<number | null>(null);
   #preview = $state<string | null>(null);
   #finished = $state<number | null>(null);
+  #ordering = false;
 
   /** The job of the first picture, once there is one. */
   get firstJob() {
     return jobs.find(this.#firstJob);
   }
 
-  /** The first picture as far as it is. */
+  /** Whether somebody paints it, or will: a job that nobody has told of yet waits, too. */
+  get firstUnderWay(): boolean {
+    if (this.#firstJob === null || this.#finished !== null) return false;
+    const status = this.firstJob?.status ?? "queued";
+    return status === "queued" || status === "running";
+  }
+
+  /** Whether it came to nothing, and can be begun again. */
+  get firstStopped(): boolean {
+    const status = this.firstJob?.status;
+    return this.#finished === null && (status === "cancelled" || status === "failed");
+  }
+
+  /** The first picture as far as it is; the rough ones are gone with their job. */
   get firstPicture(): string | null {
-    return this.#finished === null ? this.#preview : pictureUrl.generation(this.#finished);
+    if (this.#finished !== null) return pictureUrl.generation(this.#finished);
+    return this.firstUnderWay ? this.#preview : null;
   }
 
   /** The first picture once it is done, by its id. */
@@ -79,11 +94,13 @@ export class WelcomeState {
     }
     await styles.load();
     styles.choose(answer.data.id);
-    await this.#paintFirst();
+    await this.paintFirst();
   }
 
-  async #paintFirst(): Promise<void> {
-    if (this.#firstJob !== null) return;
+  /** Orders the first picture, once; again only after it came to nothing. */
+  async paintFirst(): Promise<void> {
+    if (this.#ordering || (this.#firstJob !== null && !this.firstStopped)) return;
+    this.#ordering = true;
     const answer = await commands.generationPlace({
       styles: [],
       tags: FIRST_PICTURE.tags,
@@ -96,8 +113,13 @@ export class WelcomeState {
       sampler: null,
       model: STARTER_MODEL,
     });
-    if (answer.status === "error") this.refusal = answer.error;
-    else this.#firstJob = answer.data;
+    this.#ordering = false;
+    if (answer.status === "error") {
+      this.refusal = answer.error;
+      return;
+    }
+    this.#preview = null;
+    this.#firstJob = answer.data;
   }
 
   /** Makes an empty style and chooses it; tells whether it worked. */

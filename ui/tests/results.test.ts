@@ -1,0 +1,171 @@
+/** What was made lately, as it is now: removed, rated and failed elsewhere, too. And the form, as it was left. */
+import { afterEach, beforeEach, expect, test } from "vitest";
+import { page } from "vitest/browser";
+import { render } from "vitest-browser-svelte";
+import { type Card, events, type GenerationDetail, type Job, type Style } from "$lib/bindings";
+import { jobs } from "$lib/jobs.svelte";
+import { styles } from "$lib/styles.svelte";
+import { undo } from "$lib/undo.svelte";
+import { kept } from "../src/screens/generate/draft";
+import { GenerateState } from "../src/screens/generate/generate.svelte";
+import { Results } from "../src/screens/generate/results.svelte";
+import { studioThat } from "./studio";
+import VaryOf from "./VaryOf.svelte";
+
+const there = new Map<number, number>();
+let asked: { command: string; arguments: unknown }[] = [];
+let end: () => void = () => undefined;
+
+const card = (id: number): Card => ({
+  id,
+  width: 128,
+  height: 128,
+  rating: there.get(id) ?? 0,
+  styles: [],
+  created_at: "2026-11-23T00:00:00Z",
+  seed: "1",
+  prompt: `prompt ${id}`,
+});
+
+const detail = (id: number): GenerationDetail => ({
+  ...card(id),
+  job: 1,
+  negative_prompt: "",
+  tags: ["cat"],
+  negative: [],
+  aspect: "1:1",
+  steps: 20,
+  guidance: 7,
+  sampler: "ddim",
+  model: "starter",
+  architecture: "sd15-small",
+  styles: [{ style: 3, name: "ink", strength: 1, layers_matched: 264, layers: 264, base_model_matches: true }],
+  signed: false,
+  bytes: 1,
+  path: `/${id}.png`,
+});
+
+const job = (id: number, status: Job["status"]): Job => ({
+  id,
+  kind: "generate",
+  status,
+  style: null,
+  title: "cat",
+  pictures: 1,
+  finished: 0,
+  phase: null,
+  step: 0,
+  steps: 0,
+  seconds_left: null,
+  failure: status === "failed" ? { code: "out_of_memory", details: { needed_mb: null, available_mb: null } } : null,
+  settings: null,
+  created_at: "2026-11-23T00:00:00Z",
+});
+
+beforeEach(() => {
+  there.clear();
+  for (const id of [3, 2, 1]) there.set(id, 0);
+  const cards = (ids: Iterable<number>) => [...ids].filter((id) => there.has(id)).map(card);
+  const started = studioThat({
+    gallery_latest: () => cards(there.keys()),
+    gallery_cards: ({ ids }: { ids: number[] }) => cards(ids),
+    generation_show: ({ id }: { id: number }) => detail(id),
+    generation_rate: ({ ids, rating }: { ids: number[]; rating: number }) => (ids.forEach((id) => there.set(id, rating)), null),
+    generation_remove: ({ ids }: { ids: number[] }) => (ids.forEach((id) => there.delete(id)), null),
+    generation_place: () => 9,
+    style_list: (): Style[] => [],
+  });
+  asked = started.asked;
+  end = started.end;
+});
+afterEach(() => {
+  jobs.list = [];
+  localStorage.clear();
+  end();
+});
+
+const changed = () => events.libraryChanged.emit({ what: "generations", style: null });
+const shownIds = (results: Results) => results.cards?.map(({ id }) => id);
+const given = (command: string) => asked.filter((one) => one.command === command).map((one) => one.arguments);
+
+test("what the gallery removes leaves strip and easel, and what it rates has those stars", async () => {
+  const results = new Results();
+  await results.load();
+  await results.choose(2);
+  there.delete(2);
+  there.set(1, 4);
+  await changed();
+  await expect.poll(() => shownIds(results)).toEqual([3, 1]);
+  await expect.poll(() => results.detail?.id).toBe(1);
+  expect(results.shown).toMatchObject({ id: 1, rating: 4 });
+});
+
+test("nothing is compared with a picture that is gone", async () => {
+  const results = new Results();
+  await results.load();
+  await results.choose(3);
+  await results.compare(1);
+  there.delete(1);
+  await changed();
+  await expect.poll(() => results.other).toBeNull();
+  await results.choose(2);
+  expect(results.shown?.id).toBe(2);
+});
+
+test("an undone rating brings back what the studio had", async () => {
+  const results = new Results();
+  await results.load();
+  // Rated in the gallery, and not heard of yet.
+  there.set(3, 5);
+  await results.rate(3, 1);
+  expect(results.cards?.[0]?.rating).toBe(1);
+  await undo.undo();
+  expect(there.get(3)).toBe(5);
+  await undo.redo();
+  there.set(3, 2);
+  await undo.undo();
+  expect(there.get(3)).toBe(2);
+});
+
+test("who presses twice removes a picture once", async () => {
+  const results = new Results();
+  await results.load();
+  await results.choose(2);
+  await Promise.all([results.remove(2), results.remove(2)]);
+  expect(given("generation_remove")).toEqual([{ ids: [2] }]);
+  expect(results.shown?.id).toBe(1);
+});
+
+test("the failure of an earlier order is not told while a newer one runs", () => {
+  const results = new Results();
+  jobs.list = [job(4, "failed")];
+  expect(results.failed?.id).toBe(4);
+  // The running one comes first, then those that wait, then what ended.
+  jobs.list = [job(6, "running"), job(7, "queued"), job(4, "failed")];
+  expect(results.failed).toBeNull();
+  jobs.list = [job(7, "running"), job(4, "completed"), job(6, "failed")];
+  expect(results.failed).toBeNull();
+  jobs.list = [job(7, "failed"), job(6, "failed")];
+  expect(results.failed?.id).toBe(7);
+});
+
+test("the form is kept as it changes, and at once when the window closes", async () => {
+  const state = new GenerateState();
+  state.draft.tags.push("cat");
+  await expect.poll(() => kept().tags).toEqual(["cat"]);
+  state.draft.styles.push({ style: 3, strength: 1 });
+  await expect.poll(() => kept().styles).toEqual([{ style: 3, strength: 1 }]);
+  const use = state.draft.styles[0];
+  if (use) use.strength = 0.5;
+  window.dispatchEvent(new Event("pagehide"));
+  expect(kept().styles).toEqual([{ style: 3, strength: 0.5 }]);
+});
+
+test("a picture whose style is gone says so before one thing of it is changed", async () => {
+  await styles.load();
+  await render(VaryOf, { state: new GenerateState(), original: detail(1) });
+  await page.getByRole("button", { name: "Change one thing" }).click();
+  await expect.element(page.getByText("A style of this picture is no longer in your library.", { exact: false })).toBeVisible();
+  await page.getByRole("button", { name: "Make it" }).click();
+  await expect.poll(() => given("generation_place")).toMatchObject([{ request: { styles: [], tags: ["cat"] } }]);
+});
