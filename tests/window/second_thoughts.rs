@@ -21,7 +21,7 @@ async fn a_picture_is_the_same_on_every_screen() {
     window.click("button", "cat, beach, seed 11").await;
     window.click("radio", "4 stars").await;
     go(&window, "gallery").await;
-    window.find("img", "4 stars").await;
+    window.find("option", "cat, beach, 4 stars").await;
     go(&window, "generate").await;
     window.click("button", "cat, beach, seed 12").await;
     window.click("button", "Remove").await;
