@@ -13,7 +13,8 @@ use atelier_tests::{Stage, Window, answer, display};
 use crate::steps::{gallery_has, generate, go, library_of_an_artist, train};
 
 const BEGUN: &str = "SELECT count(*) FROM generations WHERE generation_progress IS NOT NULL AND status = 'processing'";
-const LEARNING: &str = "SELECT count(*) FROM styles WHERE training_status = 'training' AND json_extract(training_metric, '$.step') > 0";
+const LEARNING: &str =
+    "SELECT count(*) FROM styles WHERE training_status = 'training' AND json_extract(training_metric, '$.step') > 0";
 const COMPLETED: &str = "SELECT count(*) FROM generations WHERE status = 'completed'";
 const TRAINED: &str = "SELECT count(*) FROM styles WHERE training_status = 'completed'";
 
