@@ -594,6 +594,37 @@ async fn a_journal_and_the_sweep_of_vouchers_do_not_wait_in_a_circle() {
 }
 
 #[tokio::test]
+async fn a_journal_is_taken_whatever_words_are_out_of_use_by_then() {
+    let (house, _, user, style) = shop().await;
+    let bought: VouchersBought = user
+        .post("/vouchers", json!({ "style": style, "count": 2, "cost_tokens": 5 }))
+        .await
+        .is();
+    let mut entries = journal(&bought.vouchers);
+    // More than anybody may give, of which some are left.
+    let words = (0..60).map(|n| atelier_contract::Tag::parse(&format!("word {n}")).expect("English"));
+    entries[1].tags = words.collect();
+    entries[1].hash = sha256(&entries[1].hashed_bytes());
+    sqlx::query("INSERT INTO tags (name, is_active) VALUES ('sea', FALSE), ('word 7', FALSE)")
+        .execute(house.pool())
+        .await
+        .expect("the database answers");
+    let state: JournalState = user.post("/vouchers/journal", json!({ "entries": entries })).await.is();
+    let mut tags = Vec::new();
+    for outcome in &state.outcomes {
+        let id = outcome.generation.expect("made by the rules");
+        let view: GenerationView = user.get(&format!("/generations/{id}")).await.is();
+        tags.push(view.tags.len());
+    }
+    assert_eq!(tags, [0, 49]);
+    assert_eq!(
+        number(&house, "SELECT sum(tokens)::bigint FROM earnings").await,
+        10,
+        "the artist is paid"
+    );
+}
+
+#[tokio::test]
 async fn vouchers_are_spent_offline_and_redeemed_once() {
     let (house, _, user, style) = shop().await;
     let bought: VouchersBought = user
