@@ -216,13 +216,7 @@ fn not_as_declared(id: UploadId, error: PutError) -> Refused {
             tracing::info!(%id, %error, "an upload broke off");
             "the upload broke off".to_owned()
         }
-        PutError::Store(error) => {
-            tracing::error!(%id, %error, "the object store failed");
-            return Refusal::Internal {
-                reason: "objects".to_owned(),
-            }
-            .into();
-        }
+        PutError::Store(error) => return error.into(),
     };
     refused(id, reason)
 }
@@ -273,16 +267,7 @@ pub(crate) async fn serve(app: &App, key: &str) -> Answer<Response> {
     if let Some(address) = app.objects.presign_get(key, ADDRESS_VALID).await {
         return Ok(Redirect::temporary(&address).into_response());
     }
-    let object = match app.objects.get(key).await {
-        Ok(object) => object,
-        Err(error) => {
-            tracing::error!(%key, %error, "an object that a row names cannot be read");
-            return Err(Refusal::Internal {
-                reason: "objects".to_owned(),
-            }
-            .into());
-        }
-    };
+    let object = app.objects.get(key).await?;
     let media_type = match key.rsplit_once('.') {
         Some((_, "png")) => "image/png",
         Some((_, "jpg")) => "image/jpeg",

@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use atelier_contract::StyleView;
+use reqwest::StatusCode;
 use serde_json::{Value, json};
 
 use crate::harness::House;
@@ -127,4 +128,27 @@ async fn what_nobody_takes_leaves_nothing_and_what_is_taken_leaves_its_object() 
     let artworks: Value = artist.get(&format!("/styles/{style}/artworks")).await.is();
     let picture = artworks["items"][0]["image_url"].as_str().expect("an address");
     assert!(artist.bytes(picture).await.starts_with(b"\x89PNG"));
+}
+
+#[tokio::test]
+async fn a_store_that_is_away_is_to_be_asked_again_and_an_object_that_is_missing_is_a_defect() {
+    let house = House::new().await;
+    let artist = Studio::new(&house, "ines", "artist", 0).await;
+    let image = artist.upload("profile_image", &png(1)).await;
+    let me: Value = artist.patch("/users/me", json!({ "profile_image": image })).await.is();
+    let picture = me["profile_image"].as_str().expect("an address");
+    let upload = artist.declare("picture", &png(2)).await;
+    let folder = house.app.config.data_folder.join("objects");
+    std::fs::remove_dir_all(folder.join("pictures")).expect("lost");
+    let reply = artist.get(picture).await;
+    assert_eq!(reply.status, StatusCode::INTERNAL_SERVER_ERROR);
+    let reason = reply.body["details"]["reason"].as_str().expect("a reason");
+    assert!(reason.starts_with("request "), "{reason}");
+    // No folder any more, and no way to make one.
+    std::fs::remove_dir_all(&folder).expect("removed");
+    std::fs::write(&folder, "").expect("in its way");
+    for reply in [artist.bring(upload, &png(2)).await, artist.get(picture).await] {
+        assert_eq!(reply.status, StatusCode::SERVICE_UNAVAILABLE, "{}", reply.body);
+        assert_eq!(reply.body["code"], "server_busy");
+    }
 }
