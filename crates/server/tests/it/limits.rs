@@ -177,3 +177,30 @@ async fn uploads_that_stall_keep_nobody_out_and_are_given_up() {
         .await
         .is(200);
 }
+
+#[tokio::test]
+async fn slow_bodies_of_one_address_keep_no_other_out_and_are_given_up() {
+    let house = House::with(|config| {
+        config.limits.trusted_proxies = Some(1);
+        config.limits.requests_max = 3;
+        config.limits.requests_per_address_max = 2;
+        config.limits.body_idle_s_max = 3;
+    })
+    .await;
+    let address = house.address.to_string();
+    let slow = [("content-type", "application/json"), ("x-forwarded-for", "192.0.2.1")];
+    let mut first = Line::waiting_for_body(&address, "POST /sessions", &slow, 100).await;
+    let mut second = Line::waiting_for_body(&address, "POST /sessions", &slow, 100).await;
+    let come = async |from: &str| {
+        let request = house.nobody().request(Method::GET, "/tags");
+        let request = request.header("x-forwarded-for", from);
+        request.send().await.expect("answers")
+    };
+    told_to_come_again(&come("192.0.2.1").await, 429);
+    assert_eq!(come("192.0.2.2").await.status(), 200);
+    for line in [&mut first, &mut second] {
+        let heard = line.hear("broke off").await;
+        assert!(heard.contains("request_invalid"), "{heard}");
+    }
+    assert_eq!(come("192.0.2.1").await.status(), 200);
+}

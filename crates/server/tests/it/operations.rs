@@ -202,8 +202,9 @@ async fn a_server_asked_to_stop_says_so_before_it_is_gone() {
     let house = House::new().await;
     let ada = house.user("ada").await;
     let url = house.app.config.database_url.as_ref().expect("set").expose();
-    // Its own key would make ada nobody there.
-    let program = Program::start(&house.app.config.data_folder, Some(url), &[LAME_DUCK]);
+    // Its own key would make ada nobody there. She is slower than anybody is waited for otherwise.
+    let patience = ("ATELIER_LIMITS__BODY_IDLE_S_MAX", "60");
+    let program = Program::start(&house.app.config.data_folder, Some(url), &[LAME_DUCK, patience]);
     let address = program.base.trim_start_matches("http://").to_owned();
     let body = json!({ "purpose": "artwork", "bytes": 1, "sha256": "00".repeat(32) }).to_string();
     let headers = [
