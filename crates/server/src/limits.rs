@@ -36,8 +36,11 @@ const BUSY_RETRY_S: u64 = 1;
 const FORGET_EVERY: Duration = Duration::from_secs(60);
 /// Longest upload; its size is declared and checked on the way.
 const UPLOAD_S_MAX: u64 = 3600;
-/// Where a body is brought as a stream.
-const UPLOAD_PATH: &str = "/uploads/{id}/content";
+/// Where a body is brought as a stream, and where one is looked at that was brought elsewhere.
+const UPLOADS: [(Method, &str); 2] = [
+    (Method::PUT, "/uploads/{id}/content"),
+    (Method::POST, "/uploads/{id}/check"),
+];
 
 /// The counters of a process.
 #[derive(Debug)]
@@ -147,7 +150,11 @@ pub(crate) async fn in_time(State(app): State<App>, request: Request, next: Next
 
 fn is_upload(request: &Request) -> bool {
     let path = request.extensions().get::<MatchedPath>().map(MatchedPath::as_str);
-    request.method() == Method::PUT && path.is_some_and(|path| path.ends_with(UPLOAD_PATH))
+    path.is_some_and(|path| {
+        UPLOADS
+            .iter()
+            .any(|(method, of)| request.method() == method && path == *of)
+    })
 }
 
 /// Who asks: the peer, or whom the last trusted proxy names, as they are counted.

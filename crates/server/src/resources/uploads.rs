@@ -134,13 +134,21 @@ async fn bring(State(app): State<App>, caller: Caller, Path(id): Path<UploadId>,
     Ok(Json(view(&app, find(&app, caller.user, id).await?).await?))
 }
 
-/// Checks bytes that were brought to the store's own address.
+/// Checks bytes that were brought to the store's own address. What is not as declared is removed there, but for what is shorter, of which
+/// more may be on its way.
 #[utoipa::path(post, path = "/uploads/{id}/check", tag = "uploads", params(("id" = UploadId, Path)),
     responses((status = 200, body = Upload)))]
 async fn check(State(app): State<App>, caller: Caller, Path(id): Path<UploadId>) -> Answer<Json<Upload>> {
+    // As dear as bringing them: they are read, looked at and written anew.
+    let _seat = app.gate.uploads.take(caller.user)?;
+    find(&app, caller.user, id).await?;
+    let key = quarantine(id);
+    let Some(_turn) = app.objects.turn(&key).await else {
+        return Err(Refusal::ServerBusy { retry_s: TURN_RETRY_S }.into());
+    };
     let row = find(&app, caller.user, id).await?;
     if row.status()? == UploadStatus::Declared {
-        let brought = app.objects.check_quarantined(&quarantine(id), row.declared()?).await;
+        let brought = app.objects.check_quarantined(&key, row.declared()?).await;
         verify(&app, &row, brought).await?;
     }
     Ok(Json(view(&app, find(&app, caller.user, id).await?).await?))

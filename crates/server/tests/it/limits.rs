@@ -167,6 +167,9 @@ async fn uploads_that_stall_keep_nobody_out_and_are_given_up() {
     ada.put_bytes(&second, file.clone())
         .await
         .refused(429, "too_many_requests");
+    ada.post(&second.replace("/content", "/check"), &json!({}))
+        .await
+        .refused(429, "too_many_requests");
     house.nobody().get("/tags").await.is(200);
     let bens = declared(&ben, &file).await;
     ben.put_bytes(&bens, file.clone()).await.is(200);
@@ -176,6 +179,26 @@ async fn uploads_that_stall_keep_nobody_out_and_are_given_up() {
     send(ada.request(Method::GET, first.trim_end_matches("/content")))
         .await
         .is(200);
+}
+
+#[tokio::test]
+async fn a_file_that_is_looked_at_may_take_as_long_as_one_that_is_brought() {
+    let house = House::with(|config| config.limits.request_s_max = 1).await;
+    let ada = house.user("ada").await;
+    let file = png(7);
+    let content = declared(&ada, &file).await;
+    let upload = content.trim_end_matches("/content");
+    let key = format!("quarantine/{}", upload.trim_start_matches("/uploads/"));
+    house.app.objects.put(&key, file.into()).await.expect("put");
+    // Somebody looks at it just now.
+    let turn = house.app.objects.turn(&key).await.expect("nobody has it");
+    let check = ada.request(Method::POST, &format!("{upload}/check"));
+    let checked = tokio::spawn(send(check));
+    tokio::time::sleep(Duration::from_secs(2)).await;
+    assert!(!checked.is_finished(), "it waits for its turn");
+    drop(turn);
+    let checked = checked.await.expect("no panic").is(200);
+    assert_eq!(checked["status"], "verified");
 }
 
 #[tokio::test]

@@ -173,6 +173,13 @@ async fn keeps(objects: &Objects) {
         bring(objects, key, body, said).await.expect_err("not as declared");
         assert!(is_missing(objects, key).await, "{key} stayed");
     }
+    objects
+        .put("quarantine/7", Bytes::from_static(b"other"))
+        .await
+        .expect("put");
+    let other = objects.check_quarantined("quarantine/7", declared(b"bytes")).await;
+    assert!(matches!(other, Err(PutError::Hash)), "{other:?}");
+    assert!(is_missing(objects, "quarantine/7").await, "what is other is read once");
     let missing = objects.check_quarantined("quarantine/5", declared(b"x")).await;
     assert!(matches!(missing, Err(PutError::Missing)), "{missing:?}");
 
