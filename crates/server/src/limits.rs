@@ -41,6 +41,10 @@ const UPLOADS: [(Method, &str); 2] = [
     (Method::PUT, "/uploads/{id}/content"),
     (Method::POST, "/uploads/{id}/check"),
 ];
+/// Exports that are written at a time: a page of rows is held for each.
+const EXPORTS_MAX: usize = 64;
+/// Those of one user.
+const EXPORTS_PER_USER_MAX: usize = 1;
 
 /// The counters of a process.
 #[derive(Debug)]
@@ -53,6 +57,8 @@ pub struct Gate {
     pub(crate) uploads: Arc<Seats<UserId>>,
     /// Streams that say what changed: they go on as long as the access token.
     pub(crate) streams: Arc<Seats<UserId>>,
+    /// Exports that are being written: they read all that somebody has.
+    pub(crate) exports: Arc<Seats<UserId>>,
 }
 
 impl Gate {
@@ -65,6 +71,7 @@ impl Gate {
             devices: limiter(limits.per_device_min),
             uploads: Seats::new(limits.uploads_max, limits.uploads_per_user_max),
             streams: Seats::new(limits.streams_max, limits.streams_per_user_max),
+            exports: Seats::new(EXPORTS_MAX, EXPORTS_PER_USER_MAX),
             places: Seats::new(limits.requests_max, limits.requests_per_address_max),
         }
     }

@@ -227,3 +227,28 @@ async fn slow_bodies_of_one_address_keep_no_other_out_and_are_given_up() {
     }
     assert_eq!(come("192.0.2.1").await.status(), 200);
 }
+
+#[tokio::test]
+async fn an_export_is_written_once_at_a_time_for_each_user() {
+    let house = House::new().await;
+    let (ada, ben) = (house.user("ada").await, house.user("ben").await);
+    // More than lies between the server and who reads.
+    sqlx::query(
+        "INSERT INTO generations (user_id, description, status)
+         SELECT $1, repeat('x', 1000), 'failed' FROM generate_series(1, 60000)",
+    )
+    .bind(ada.id().get())
+    .execute(house.pool())
+    .await
+    .expect("many");
+    let unread = ask(&ada, "/users/me/export").await;
+    assert_eq!(unread.status(), 200);
+    told_to_come_again(&ask(&ada, "/users/me/export").await, 429);
+    ben.get("/users/me/export").await.is(200);
+    drop(unread);
+    let deadline = Instant::now() + Duration::from_secs(20);
+    while ask(&ada, "/users/me/export").await.status() != 200 {
+        assert!(Instant::now() < deadline, "a place is held by nobody");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+}
