@@ -276,5 +276,11 @@ async fn files_go_to_the_store_and_come_from_it_without_the_server() {
     let gone = artist.delete(&format!("/artworks/{}", artwork.id)).await;
     assert!(gone.status.is_success());
     house.sweep().await;
+    assert_eq!(client.get(&from).send().await.expect("answers").status(), 200);
+    sqlx::query("UPDATE discarded_objects SET due_at = now()")
+        .execute(house.pool())
+        .await
+        .expect("a week passes");
+    house.sweep().await;
     assert_eq!(client.get(&from).send().await.expect("answers").status(), 404);
 }

@@ -123,11 +123,54 @@ async fn what_nobody_takes_leaves_nothing_and_what_is_taken_leaves_its_object() 
     .await;
     assert_eq!(swept(&house).await, 2, "one that is taken, one that may still be");
     execute(&house, "UPDATE uploads SET expires_at = now() - interval '2 hours'").await;
+    house.sweep().await;
+    let folder = house.app.config.data_folder.join("objects");
+    assert_eq!(files(&folder), 1, "what nobody took is gone at once");
     assert_eq!(swept(&house).await, 1);
     assert_eq!(number(&house, "SELECT count(*) FROM uploads").await, 0);
     let artworks: Value = artist.get(&format!("/styles/{style}/artworks")).await.is();
     let picture = artworks["items"][0]["image_url"].as_str().expect("an address");
     assert!(artist.bytes(picture).await.starts_with(b"\x89PNG"));
+}
+
+#[tokio::test]
+async fn what_a_row_let_go_of_stays_for_a_week() {
+    let house = House::new().await;
+    let artist = Studio::new(&house, "ines", "artist", 0).await;
+    let key = async || -> String {
+        sqlx::query_scalar("SELECT profile_image FROM users WHERE username = 'ines'")
+            .fetch_one(house.pool())
+            .await
+            .expect("it is set")
+    };
+    let mut keys = Vec::new();
+    for shade in 0..2 {
+        let image = artist.upload("profile_image", &png(shade)).await;
+        let change = json!({ "profile_image": image });
+        artist.patch("/users/me", change).await.is::<Value>();
+        keys.push(key().await);
+    }
+    house.sweep().await;
+    house.app.objects.get(&keys[0]).await.expect("as a backup names it");
+    execute(
+        &house,
+        "UPDATE discarded_objects SET due_at = due_at - interval '6 days 23 hours'",
+    )
+    .await;
+    house.sweep().await;
+    house.app.objects.get(&keys[0]).await.expect("it is not yet due");
+    execute(
+        &house,
+        "UPDATE discarded_objects SET due_at = due_at - interval '2 hours'",
+    )
+    .await;
+    house.sweep().await;
+    let gone = house.app.objects.get(&keys[0]).await;
+    assert!(
+        matches!(gone, Err(object_store::Error::NotFound { .. })),
+        "nothing stays for ever"
+    );
+    house.app.objects.get(&keys[1]).await.expect("it is named");
 }
 
 #[tokio::test]
