@@ -142,14 +142,19 @@ pub struct Limits {
     pub per_user_min: u32,
     /// Requests of one device in a minute, whoever is signed in there; as many may come at once. 0: no limit.
     pub per_device_min: u32,
-    /// Proxies before this server that add to `X-Forwarded-For`: so many entries from its end is who asks. 0: the peer itself.
-    pub trusted_proxies: u8,
+    /// Proxies before this server that add to `X-Forwarded-For`: so many entries from its end is who asks. 0: the peer itself, as when
+    /// absent, which hosted servers may not leave it: everybody who comes through a proxy would be counted as one.
+    pub trusted_proxies: Option<u8>,
     /// Largest body, but of uploads, which say their size beforehand and have limits of their own.
     pub body_bytes_max: usize,
     /// Longest time until an answer begins.
     pub request_s_max: u64,
+    /// Longest time in which nothing comes of any other body.
+    pub body_idle_s_max: u64,
     /// Requests at a time; more are told to come again. Uploads and streams are not among them.
     pub requests_max: usize,
+    /// Of these, from one address.
+    pub requests_per_address_max: usize,
     /// Uploads that are brought at a time.
     pub uploads_max: usize,
     /// Of these, of one user.
@@ -239,10 +244,12 @@ impl Default for Limits {
             per_address_min: 1200,
             per_user_min: 600,
             per_device_min: 600,
-            trusted_proxies: 0,
+            trusted_proxies: None,
             body_bytes_max: 1 << 20,
             request_s_max: 30,
+            body_idle_s_max: 10,
             requests_max: 1024,
+            requests_per_address_max: 128,
             uploads_max: 64,
             uploads_per_user_max: 8,
             upload_idle_s_max: 30,

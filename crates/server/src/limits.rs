@@ -6,7 +6,7 @@
 mod seats;
 
 use std::hash::Hash;
-use std::net::{IpAddr, Ipv6Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::time::Duration;
@@ -20,7 +20,6 @@ use axum::response::{IntoResponse as _, Response};
 use governor::clock::{Clock as _, DefaultClock};
 use governor::{DefaultKeyedRateLimiter, Quota, RateLimiter};
 use metrics::counter;
-use tokio::sync::Semaphore;
 use tower_http::timeout::TimeoutBody;
 
 use seats::Seats;
@@ -37,8 +36,15 @@ const BUSY_RETRY_S: u64 = 1;
 const FORGET_EVERY: Duration = Duration::from_secs(60);
 /// Longest upload; its size is declared and checked on the way.
 const UPLOAD_S_MAX: u64 = 3600;
-/// Where a body is brought as a stream.
-const UPLOAD_PATH: &str = "/uploads/{id}/content";
+/// Where a body is brought as a stream, and where one is looked at that was brought elsewhere.
+const UPLOADS: [(Method, &str); 2] = [
+    (Method::PUT, "/uploads/{id}/content"),
+    (Method::POST, "/uploads/{id}/check"),
+];
+/// Exports that are written at a time: a page of rows is held for each.
+const EXPORTS_MAX: usize = 64;
+/// Those of one user.
+const EXPORTS_PER_USER_MAX: usize = 1;
 
 /// The counters of a process.
 #[derive(Debug)]
@@ -46,11 +52,13 @@ pub struct Gate {
     addresses: Option<DefaultKeyedRateLimiter<IpAddr>>,
     users: Option<DefaultKeyedRateLimiter<UserId>>,
     devices: Option<DefaultKeyedRateLimiter<DeviceKey>>,
-    places: Arc<Semaphore>,
+    places: Arc<Seats<IpAddr>>,
     /// Uploads that are being brought: they take long, and are no reason to keep others out.
-    pub(crate) uploads: Arc<Seats>,
+    pub(crate) uploads: Arc<Seats<UserId>>,
     /// Streams that say what changed: they go on as long as the access token.
-    pub(crate) streams: Arc<Seats>,
+    pub(crate) streams: Arc<Seats<UserId>>,
+    /// Exports that are being written: they read all that somebody has.
+    pub(crate) exports: Arc<Seats<UserId>>,
 }
 
 impl Gate {
@@ -63,7 +71,8 @@ impl Gate {
             devices: limiter(limits.per_device_min),
             uploads: Seats::new(limits.uploads_max, limits.uploads_per_user_max),
             streams: Seats::new(limits.streams_max, limits.streams_per_user_max),
-            places: Arc::new(Semaphore::new(limits.requests_max)),
+            exports: Seats::new(EXPORTS_MAX, EXPORTS_PER_USER_MAX),
+            places: Seats::new(limits.requests_max, limits.requests_per_address_max),
         }
     }
 
@@ -110,36 +119,32 @@ fn check<K: Hash + Eq + Clone>(limiter: Option<&DefaultKeyedRateLimiter<K>>, key
     Err(Refusal::TooManyRequests { retry_s }.into())
 }
 
-/// Turns away who comes too often, and everybody while this process has all it can do. Uploads get their place once it is known whose
-/// they are.
+/// Turns away who comes too often or has too much under way, and everybody while this process has all it can do. Uploads get their place
+/// once it is known whose they are.
 pub(crate) async fn admit(State(app): State<App>, request: Request, next: Next) -> Response {
-    if let Some(address) = address(&request, app.config.limits.trusted_proxies)
-        && let Err(refused) = check(app.gate.addresses.as_ref(), &address)
-    {
+    let address = address(&request, app.config.limits.trusted_proxies.unwrap_or(0));
+    if let Err(refused) = check(app.gate.addresses.as_ref(), &address) {
         return refused.into_response();
     }
     if is_upload(&request) {
         return next.run(request).await;
     }
-    let Ok(_place) = app.gate.places.try_acquire() else {
-        counter!(TURNED_AWAY, "reason" => "busy").increment(1);
-        return Refused::from(Refusal::ServerBusy { retry_s: BUSY_RETRY_S }).into_response();
+    let _place = match app.gate.places.take(address) {
+        Ok(place) => place,
+        Err(refused) => return refused.into_response(),
     };
     next.run(request).await
 }
 
-/// Gives up on what takes too long to begin its answer, and on an upload of which nothing comes any more.
+/// Gives up on what takes too long to begin its answer, and on a body of which nothing comes any more: it is held, and its place with it.
 pub(crate) async fn in_time(State(app): State<App>, request: Request, next: Next) -> Response {
     let limits = &app.config.limits;
-    let (seconds, request) = if is_upload(&request) {
-        let idle = Duration::from_secs(limits.upload_idle_s_max);
-        (
-            UPLOAD_S_MAX,
-            request.map(|body| Body::new(TimeoutBody::new(idle, body))),
-        )
+    let (seconds, idle_s) = if is_upload(&request) {
+        (UPLOAD_S_MAX, limits.upload_idle_s_max)
     } else {
-        (limits.request_s_max, request)
+        (limits.request_s_max, limits.body_idle_s_max)
     };
+    let request = request.map(|body| Body::new(TimeoutBody::new(Duration::from_secs(idle_s), body)));
     match tokio::time::timeout(Duration::from_secs(seconds), next.run(request)).await {
         Ok(response) => response,
         Err(_) => (
@@ -152,21 +157,23 @@ pub(crate) async fn in_time(State(app): State<App>, request: Request, next: Next
 
 fn is_upload(request: &Request) -> bool {
     let path = request.extensions().get::<MatchedPath>().map(MatchedPath::as_str);
-    request.method() == Method::PUT && path.is_some_and(|path| path.ends_with(UPLOAD_PATH))
+    path.is_some_and(|path| {
+        UPLOADS
+            .iter()
+            .any(|(method, of)| request.method() == method && path == *of)
+    })
 }
 
 /// Who asks: the peer, or whom the last trusted proxy names, as they are counted.
-fn address(request: &Request, trusted_proxies: u8) -> Option<IpAddr> {
-    let peer = request
-        .extensions()
-        .get::<ConnectInfo<SocketAddr>>()
-        .map(|ConnectInfo(peer)| peer.ip());
+fn address(request: &Request, trusted_proxies: u8) -> IpAddr {
+    let peer = request.extensions().get::<ConnectInfo<SocketAddr>>();
     let named = if trusted_proxies == 0 {
         None
     } else {
         forwarded(request.headers(), trusted_proxies)
     };
-    named.or(peer).map(counted)
+    let peer = peer.map(|ConnectInfo(peer)| peer.ip());
+    counted(named.or(peer).unwrap_or(Ipv4Addr::UNSPECIFIED.into()))
 }
 
 /// In IPv6 whoever has one address has at least 2⁶⁴ of them (RFC 6177): all that share the first half are one.

@@ -44,7 +44,7 @@ enum Command {
     },
     /// Bring the tables up to date.
     Migrate,
-    /// Compare every balance with its entries, and name each difference; fails when there is one.
+    /// Say which database it is, compare every balance with its entries, and name each difference; fails when there is one.
     Reconcile,
     /// Write the description of all routes.
     Openapi {
@@ -135,6 +135,7 @@ async fn run(command: Command, config: Config, private: bool) -> anyhow::Result<
         Command::Serve { .. } => serve(app).await,
         Command::Migrate => Ok(()),
         Command::Reconcile => {
+            show(&[reconcile::named(&app.pool).await?])?;
             let differences = reconcile::reconcile(&app.pool).await?;
             show(&differences)?;
             ensure!(differences.is_empty(), "{} differences", differences.len());

@@ -186,7 +186,8 @@ impl Objects {
         }
     }
 
-    /// Looks whether what was brought to the store's own address is what was declared. What is larger is deleted unread.
+    /// Looks whether what was brought to the store's own address is what was declared. What is larger is deleted unread, and what has another
+    /// hash so that it is read once: whoever put something else there meanwhile puts it again.
     ///
     /// # Errors
     /// [`PutError`].
@@ -214,7 +215,10 @@ impl Objects {
         while let Some(part) = parts.next().await {
             hash.update(&part.map_err(PutError::Store)?);
         }
-        same(hash, declared)?;
+        if let Err(error) = same(hash, declared) {
+            self.delete(key).await.map_err(PutError::Store)?;
+            return Err(error);
+        }
         Ok(brought)
     }
 

@@ -105,6 +105,18 @@ const QUESTIONS: [&str; 14] = [
       LIMIT $1",
 ];
 
+/// Which database it is, so that whoever reads of no difference knows of which.
+///
+/// # Errors
+/// The database's.
+pub async fn named(pool: &PgPool) -> sqlx::Result<String> {
+    let name = sqlx::query_scalar!(r#"SELECT current_database()::text AS "name!""#)
+        .fetch_one(pool)
+        .await?;
+    let options = pool.connect_options();
+    Ok(format!("database {name} of {}", options.get_host()))
+}
+
 /// A line for each difference; none when all is right.
 ///
 /// # Errors

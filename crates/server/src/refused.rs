@@ -9,6 +9,9 @@ use axum::response::{IntoResponse, Response};
 /// Seconds after which a database that was away may be asked again.
 const DATABASE_RETRY_S: u64 = 1;
 
+/// Seconds after which a store that was away may be asked again.
+const STORE_RETRY_S: u64 = 5;
+
 /// A refusal on its way out.
 #[derive(Debug)]
 pub struct Refused(Refusal);
@@ -49,6 +52,18 @@ impl From<sqlx::Error> for Refused {
         }
         tracing::error!(%error, "the database failed");
         Self::defect()
+    }
+}
+
+impl From<object_store::Error> for Refused {
+    /// A store that is away, slow or full is no defect: asking again helps. An object that a row names and that is not there is one.
+    fn from(error: object_store::Error) -> Self {
+        if matches!(error, object_store::Error::NotFound { .. }) {
+            tracing::error!(%error, "an object that a row names is missing");
+            return Self::defect();
+        }
+        tracing::warn!(%error, "the object store is away or busy");
+        Self(Refusal::ServerBusy { retry_s: STORE_RETRY_S })
     }
 }
 

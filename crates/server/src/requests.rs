@@ -10,6 +10,8 @@ use axum::http::header::{self, HeaderName};
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode};
 use axum::middleware::Next;
 use axum::response::{IntoResponse as _, Response};
+use bytes::{Bytes, BytesMut};
+use futures_util::StreamExt as _;
 use metrics::{Gauge, counter, gauge, histogram};
 use tracing::Instrument as _;
 use uuid::Uuid;
@@ -146,14 +148,33 @@ pub(crate) async fn objects_only(State(app): State<App>, request: Request, next:
         return next.run(request).await;
     }
     let (parts, body) = request.into_parts();
-    let Ok(bytes) = to_bytes(body, app.config.limits.body_bytes_max).await else {
-        return Refused::from(Refusal::BodyTooLarge {}).into_response();
+    let bytes = match whole(body, app.config.limits.body_bytes_max).await {
+        Ok(bytes) => bytes,
+        Err(refused) => return refused.into_response(),
     };
     if bytes.trim_ascii_start().first().is_some_and(|first| *first != b'{') {
         let reason = "the body is a JSON object".to_owned();
         return Refused::from(Refusal::RequestInvalid { reason }).into_response();
     }
     next.run(Request::from_parts(parts, Body::from(bytes))).await
+}
+
+/// All of a body, of `bytes_max` at most.
+async fn whole(body: Body, bytes_max: usize) -> Result<Bytes, Refused> {
+    let mut parts = body.into_data_stream();
+    let mut whole = BytesMut::new();
+    while let Some(part) = parts.next().await {
+        let part = part.map_err(|error| {
+            tracing::info!(%error, "a body broke off");
+            let reason = "the body broke off".to_owned();
+            Refusal::RequestInvalid { reason }
+        })?;
+        if whole.len() + part.len() > bytes_max {
+            return Err(Refusal::BodyTooLarge {}.into());
+        }
+        whole.extend_from_slice(&part);
+    }
+    Ok(whole.freeze())
 }
 
 /// A defect that ended a handler ends that one answer only.

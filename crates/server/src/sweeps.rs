@@ -37,6 +37,7 @@ fn all(app: &App) -> Vec<(&'static str, BoxFuture<'_, sqlx::Result<u64>>)> {
         ("sessions", sessions::sweep(app).boxed()),
         ("notifications", notifications::sweep(app).boxed()),
         ("mutations", mutations::sweep(app).boxed()),
+        ("shown_changes", feed_sweep::shown(app).boxed()),
         // After the others, which note what they change.
         ("feed_changes", feed_sweep::changes(app).boxed()),
         ("feed_gone", feed_sweep::gone(app).boxed()),

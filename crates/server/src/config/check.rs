@@ -54,7 +54,9 @@ impl Config {
             ("statement_ms_max", self.statement_ms_max > 0),
             ("limits.body_bytes_max", limits.body_bytes_max > 0),
             ("limits.request_s_max", limits.request_s_max > 0),
+            ("limits.body_idle_s_max", limits.body_idle_s_max > 0),
             ("limits.requests_max", limits.requests_max > 0),
+            ("limits.requests_per_address_max", limits.requests_per_address_max > 0),
             ("limits.uploads_max", limits.uploads_max > 0),
             ("limits.uploads_per_user_max", limits.uploads_per_user_max > 0),
             ("limits.upload_idle_s_max", limits.upload_idle_s_max > 0),
@@ -122,6 +124,11 @@ impl Config {
             self.sign_in.client_id.is_some(),
             "sign_in.client_id",
             "a hosted server needs one: nobody could sign in",
+        )?;
+        need(
+            self.limits.trusted_proxies.is_some(),
+            "limits.trusted_proxies",
+            "a hosted server needs the number of proxies before it, 0 if there is none: else all who come through one are counted as one",
         )
     }
 }
@@ -137,7 +144,7 @@ fn need(holds: bool, setting: &'static str, problem: &'static str) -> Result<(),
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::SignInConfig;
+    use crate::config::{Limits, SignInConfig};
 
     fn hosted() -> Config {
         Config {
@@ -148,6 +155,10 @@ mod tests {
             sign_in: SignInConfig {
                 client_id: Some("atelier".to_owned()),
                 ..SignInConfig::default()
+            },
+            limits: Limits {
+                trusted_proxies: Some(1),
+                ..Limits::default()
             },
             ..Config::default()
         }
@@ -180,7 +191,7 @@ mod tests {
     }
 
     #[test]
-    fn a_hosted_server_needs_its_database_key_and_address() {
+    fn a_hosted_server_needs_its_database_key_address_and_proxies() {
         assert!(hosted().check().is_ok());
         assert_eq!(hosted().public_url(), "https://atelier.example");
         for (setting, broken) in [
@@ -216,6 +227,13 @@ mod tests {
                 "signing_key",
                 Config {
                     signing_key: Some("0123".to_owned().into()),
+                    ..hosted()
+                },
+            ),
+            (
+                "limits.trusted_proxies",
+                Config {
+                    limits: Limits::default(),
                     ..hosted()
                 },
             ),

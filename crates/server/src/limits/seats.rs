@@ -1,55 +1,60 @@
-//! Places that somebody holds for long: so many in all, and so many of them for one user.
+//! Places that somebody holds for long: so many in all, and so many of them for one who comes, be it a user or an address.
 
 use std::collections::HashMap;
+use std::hash::Hash;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use atelier_contract::{Refusal, UserId};
+use atelier_contract::Refusal;
 use metrics::counter;
 
 use super::BUSY_RETRY_S;
 use crate::metrics::TURNED_AWAY;
 use crate::refused::Refused;
 
-/// Seconds after which who holds all that one user may have may ask again.
+/// Seconds after which who holds all that one may have may ask again.
 const SHARE_RETRY_S: u64 = 5;
 
 /// The places.
 #[derive(Debug)]
-pub(crate) struct Seats {
+pub(crate) struct Seats<K: Eq + Hash> {
     max: usize,
-    per_user_max: usize,
-    taken: Mutex<Taken>,
+    each_max: usize,
+    taken: Mutex<Taken<K>>,
 }
 
-#[derive(Debug, Default)]
-struct Taken {
+#[derive(Debug)]
+struct Taken<K> {
     all: usize,
-    of: HashMap<UserId, usize>,
+    of: HashMap<K, usize>,
 }
 
 /// One of them, until it is dropped.
 #[derive(Debug)]
-pub(crate) struct Seat {
-    seats: Arc<Seats>,
-    user: UserId,
+pub(crate) struct Seat<K: Eq + Hash> {
+    seats: Arc<Seats<K>>,
+    who: K,
 }
 
-impl Seats {
-    pub(crate) fn new(max: usize, per_user_max: usize) -> Arc<Self> {
+impl<K: Eq + Hash + Copy> Seats<K> {
+    pub(crate) fn new(max: usize, each_max: usize) -> Arc<Self> {
+        let taken = Taken {
+            all: 0,
+            of: HashMap::new(),
+        };
         Arc::new(Self {
             max,
-            per_user_max,
-            taken: Mutex::default(),
+            each_max,
+            taken: Mutex::new(taken),
         })
     }
 
-    /// A place for `user`.
+    /// A place for `who`.
     ///
     /// # Errors
-    /// [`Refusal::TooManyRequests`] when the user has theirs, [`Refusal::ServerBusy`] when all are taken.
-    pub(crate) fn take(self: &Arc<Self>, user: UserId) -> Result<Seat, Refused> {
+    /// [`Refusal::TooManyRequests`] when they have theirs, [`Refusal::ServerBusy`] when all are taken.
+    pub(crate) fn take(self: &Arc<Self>, who: K) -> Result<Seat<K>, Refused> {
         let mut taken = self.taken();
-        if taken.of.get(&user).is_some_and(|own| *own >= self.per_user_max) {
+        if taken.of.get(&who).is_some_and(|own| *own >= self.each_max) {
             counter!(TURNED_AWAY, "reason" => "share").increment(1);
             return Err(Refusal::TooManyRequests { retry_s: SHARE_RETRY_S }.into());
         }
@@ -58,26 +63,28 @@ impl Seats {
             return Err(Refusal::ServerBusy { retry_s: BUSY_RETRY_S }.into());
         }
         taken.all += 1;
-        *taken.of.entry(user).or_default() += 1;
+        *taken.of.entry(who).or_default() += 1;
         Ok(Seat {
             seats: self.clone(),
-            user,
+            who,
         })
     }
+}
 
-    fn taken(&self) -> MutexGuard<'_, Taken> {
+impl<K: Eq + Hash> Seats<K> {
+    fn taken(&self) -> MutexGuard<'_, Taken<K>> {
         self.taken.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl Drop for Seat {
+impl<K: Eq + Hash> Drop for Seat<K> {
     fn drop(&mut self) {
         let mut taken = self.seats.taken();
         taken.all -= 1;
-        if let Some(own) = taken.of.get_mut(&self.user) {
+        if let Some(own) = taken.of.get_mut(&self.who) {
             *own -= 1;
             if *own == 0 {
-                taken.of.remove(&self.user);
+                taken.of.remove(&self.who);
             }
         }
     }
@@ -85,6 +92,8 @@ impl Drop for Seat {
 
 #[cfg(test)]
 mod tests {
+    use atelier_contract::UserId;
+
     use super::*;
 
     #[test]

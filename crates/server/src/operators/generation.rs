@@ -137,7 +137,7 @@ async fn show(app: &App, GenerationAct { generation, act }: GenerationAct) -> Re
 /// Locks a generation's row; gives whose it is.
 async fn lock_owner(tx: &mut PgTransaction<'_>, generation: GenerationId) -> Result<UserId, OperatorError> {
     sqlx::query_scalar!(
-        r#"SELECT user_id AS "owner: UserId" FROM generations WHERE id = $1 FOR UPDATE"#,
+        r#"SELECT user_id AS "owner: UserId" FROM generations WHERE id = $1 FOR NO KEY UPDATE"#,
         generation.get(),
     )
     .fetch_optional(&mut **tx)

@@ -139,7 +139,9 @@ async fn cancel(app: &App, id: PurchaseId, tokens: Option<i64>, act: &Act) -> Re
     let amount = purchase.price_per_token * Decimal::from(tokens);
     let once = format!("refund-{id}-{cancelled}-{tokens}");
     match payments.cancel(&purchase.key, amount, &act.reason, &once).await {
-        Ok(payment) => settling::apply(app, &purchase, &payment).await?,
+        Ok(payment) => {
+            settling::apply(app, &purchase, &payment).await?;
+        }
         Err(PaymentError::Refused { code }) => return Err(OperatorError::Refused(code)),
         Err(PaymentError::Unknown(why) | PaymentError::Away(why)) => {
             return Err(OperatorError::Refused(format!(

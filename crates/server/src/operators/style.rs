@@ -57,7 +57,7 @@ async fn set(app: &App, action: &str, StyleAct { style, act }: StyleAct, mark: M
         r#"SELECT artist_id AS "artist: atelier_contract::UserId", is_flagged, is_active
              FROM styles
             WHERE id = $1
-              FOR UPDATE"#,
+              FOR NO KEY UPDATE"#,
         style.get(),
     )
     .fetch_optional(&mut *tx)

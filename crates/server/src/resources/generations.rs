@@ -180,7 +180,7 @@ pub(crate) async fn change_in(
         r#"SELECT status, result_url IS NOT NULL AS "has_result!"
              FROM generations
             WHERE id = $1 AND user_id = $2
-              FOR UPDATE"#,
+              FOR NO KEY UPDATE"#,
         id.get(),
         user.get(),
     )

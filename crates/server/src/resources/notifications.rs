@@ -71,7 +71,7 @@ impl Row {
     }
 }
 
-/// Those of `ids` that are the user's, in that order.
+/// Those of `ids` that are the user's, in that order. Who has left is neither named nor quoted, until they are back.
 ///
 /// # Errors
 /// The database's.
@@ -80,7 +80,9 @@ pub(crate) async fn views(pool: &PgPool, user: UserId, ids: &[i64]) -> Answer<Ve
     let rows = sqlx::query_as!(
         Row,
         r#"SELECT notifications.id AS "id: NotificationId", type AS kind, actor_id AS "actor: UserId",
-                  users.username AS "actor_name?", target_type, target_id, is_read, metadata, notifications.created_at
+                  CASE WHEN users.is_active THEN users.username END AS actor_name, target_type, target_id, is_read,
+                  CASE WHEN users.is_active IS FALSE THEN metadata - 'preview' ELSE metadata END AS metadata,
+                  notifications.created_at
              FROM unnest($2::bigint[]) WITH ORDINALITY AS wanted(id, place)
              JOIN notifications ON notifications.id = wanted.id
         LEFT JOIN users ON users.id = actor_id

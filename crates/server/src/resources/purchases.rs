@@ -28,6 +28,9 @@ use crate::refused::Answer;
 /// Tokens that are sold together, and their price in won.
 const PACKAGES: [(i64, u32); 3] = [(100, 10_000), (500, 45_000), (1_000, 80_000)];
 const CURRENCY: &str = "KRW";
+/// What the name of an order begins with, and how many random bytes follow in hexadecimal digits.
+const ORDER_PREFIX: &str = "atelier-";
+const ORDER_BYTES: usize = 16;
 /// Purchases of one buyer that wait to be paid.
 const PENDING_MAX: u32 = 20;
 /// Longest name of a webhook that is taken over.
@@ -105,11 +108,11 @@ async fn begin_in(
         }
         .into());
     }
-    let order: String = rand::random::<[u8; 16]>()
+    let order: String = rand::random::<[u8; ORDER_BYTES]>()
         .iter()
         .map(|byte| format!("{byte:02x}"))
         .collect();
-    let order = format!("atelier-{order}");
+    let order = format!("{ORDER_PREFIX}{order}");
     // The provider's key is not known before it is paid; the order stands in its place, which is as unique.
     let id = sqlx::query_scalar!(
         r#"INSERT INTO purchases (buyer_id, amount_tokens, price_per_token, currency_code, provider,
@@ -282,8 +285,18 @@ async fn hint(
     // The provider waits ten seconds for the answer, and may itself be slow to say more.
     if kept.rows_affected() == 1 {
         app.hints.follow(&app);
+    } else if is_ours(order) && settling::of_order(&app, order).await?.is_none() {
+        // Forged; or begun after the backup that this database was restored from, and then somebody may have paid for it.
+        tracing::warn!(order, "a webhook is about an order of ours that is not known");
     }
     Ok(StatusCode::OK)
+}
+
+/// Whether it is named as our orders are.
+fn is_ours(order: &str) -> bool {
+    order.strip_prefix(ORDER_PREFIX).is_some_and(|rest| {
+        rest.len() == 2 * ORDER_BYTES && rest.bytes().all(|c| c.is_ascii_digit() || (b'a'..=b'f').contains(&c))
+    })
 }
 
 /// Whether a word could be one of our orders.

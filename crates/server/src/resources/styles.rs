@@ -225,7 +225,8 @@ pub(crate) struct Own {
     pub(crate) is_flagged: bool,
 }
 
-/// Locks the artist's row, then the style's. `StyleUnknown` when it is somebody else's: who may not see a draft does not learn of it.
+/// Locks the artist's row, then the style's; whoever only refers to it, as every sale does, is let pass. `StyleUnknown` when it is somebody
+/// else's: who may not see a draft does not learn of it.
 pub(crate) async fn lock_own(tx: &mut PgTransaction<'_>, artist: UserId, id: StyleId) -> Answer<Own> {
     sqlx::query_scalar!("SELECT id FROM users WHERE id = $1 FOR NO KEY UPDATE", artist.get())
         .fetch_one(&mut **tx)
@@ -235,7 +236,7 @@ pub(crate) async fn lock_own(tx: &mut PgTransaction<'_>, artist: UserId, id: Sty
         r#"SELECT name, training_status, is_active, is_flagged
              FROM styles
             WHERE id = $1 AND artist_id = $2
-              FOR UPDATE"#,
+              FOR NO KEY UPDATE"#,
         id.get(),
         artist.get(),
     )

@@ -100,10 +100,36 @@ fn as_stored(typed: &str) -> String {
 /// # Errors
 /// [`Refusal::NumberOutOfRange`] when there are more than [`TAGS_MAX`], [`Refusal::TagBanned`].
 pub(crate) async fn ids(tx: &mut PgTransaction<'_>, tags: &[Tag]) -> Answer<Vec<TagId>> {
-    let names = distinct(tags)?;
-    let found = find(tx, &names).await?;
+    let found = made(tx, &distinct(tags)?).await?;
+    if let Some(banned) = found.iter().find(|tag| !tag.is_active) {
+        return Err(Refusal::TagBanned {
+            tag: banned.name.clone(),
+        }
+        .into());
+    }
+    Ok(found.into_iter().map(|tag| tag.id).collect())
+}
+
+/// As [`ids`], of something that was made before it is told and cannot be told otherwise any more: tags that were taken out of use since,
+/// and those beyond [`TAGS_MAX`], are left out.
+///
+/// # Errors
+/// The database's.
+pub(crate) async fn ids_in_use(tx: &mut PgTransaction<'_>, tags: &[Tag]) -> Answer<Vec<TagId>> {
+    let some = tags.get(..TAGS_MAX).unwrap_or(tags);
+    let found = made(tx, &distinct(some)?).await?;
+    Ok(found
+        .into_iter()
+        .filter(|tag| tag.is_active)
+        .map(|tag| tag.id)
+        .collect())
+}
+
+/// The tags of these names, in that order; makes those that are new.
+async fn made(tx: &mut PgTransaction<'_>, names: &[&str]) -> sqlx::Result<Vec<Found>> {
+    let found = find(tx, names).await?;
     if found.len() == names.len() {
-        return in_order(&names, &found);
+        return in_order(names, found);
     }
     // In order of their names, so that two who bring the same new tags wait for each other instead of in a circle. What another
     // brought meanwhile is seen by the statement after.
@@ -111,12 +137,12 @@ pub(crate) async fn ids(tx: &mut PgTransaction<'_>, tags: &[Tag]) -> Answer<Vec<
         r#"INSERT INTO tags (name)
            SELECT name FROM unnest($1::text[]) AS wanted(name) ORDER BY name
                ON CONFLICT (name) DO NOTHING"#,
-        &names as &[&str],
+        names as &[&str],
     )
     .execute(&mut **tx)
     .await?;
-    let found = find(tx, &names).await?;
-    in_order(&names, &found)
+    let found = find(tx, names).await?;
+    in_order(names, found)
 }
 
 /// Ids of tags that a search names; `None` when one of them was never used, so that nothing has them all. The rarest first.
@@ -175,21 +201,14 @@ async fn find(tx: &mut PgTransaction<'_>, names: &[&str]) -> sqlx::Result<Vec<Fo
     .await
 }
 
-fn in_order(names: &[&str], found: &[Found]) -> Answer<Vec<TagId>> {
-    let mut ids = Vec::with_capacity(names.len());
-    for name in names {
-        let Some(tag) = found.iter().find(|tag| tag.name == *name) else {
-            return Err(sqlx::Error::RowNotFound.into());
-        };
-        if !tag.is_active {
-            return Err(Refusal::TagBanned {
-                tag: (*name).to_owned(),
-            }
-            .into());
-        }
-        ids.push(tag.id);
+fn in_order(names: &[&str], mut found: Vec<Found>) -> sqlx::Result<Vec<Found>> {
+    let place = |tag: &Found| names.iter().position(|name| *name == tag.name);
+    found.sort_by_key(place);
+    if found.len() == names.len() {
+        Ok(found)
+    } else {
+        Err(sqlx::Error::RowNotFound)
     }
-    Ok(ids)
 }
 
 #[cfg(test)]

@@ -134,13 +134,21 @@ async fn bring(State(app): State<App>, caller: Caller, Path(id): Path<UploadId>,
     Ok(Json(view(&app, find(&app, caller.user, id).await?).await?))
 }
 
-/// Checks bytes that were brought to the store's own address.
+/// Checks bytes that were brought to the store's own address. What is not as declared is removed there, but for what is shorter, of which
+/// more may be on its way.
 #[utoipa::path(post, path = "/uploads/{id}/check", tag = "uploads", params(("id" = UploadId, Path)),
     responses((status = 200, body = Upload)))]
 async fn check(State(app): State<App>, caller: Caller, Path(id): Path<UploadId>) -> Answer<Json<Upload>> {
+    // As dear as bringing them: they are read, looked at and written anew.
+    let _seat = app.gate.uploads.take(caller.user)?;
+    find(&app, caller.user, id).await?;
+    let key = quarantine(id);
+    let Some(_turn) = app.objects.turn(&key).await else {
+        return Err(Refusal::ServerBusy { retry_s: TURN_RETRY_S }.into());
+    };
     let row = find(&app, caller.user, id).await?;
     if row.status()? == UploadStatus::Declared {
-        let brought = app.objects.check_quarantined(&quarantine(id), row.declared()?).await;
+        let brought = app.objects.check_quarantined(&key, row.declared()?).await;
         verify(&app, &row, brought).await?;
     }
     Ok(Json(view(&app, find(&app, caller.user, id).await?).await?))
@@ -216,13 +224,7 @@ fn not_as_declared(id: UploadId, error: PutError) -> Refused {
             tracing::info!(%id, %error, "an upload broke off");
             "the upload broke off".to_owned()
         }
-        PutError::Store(error) => {
-            tracing::error!(%id, %error, "the object store failed");
-            return Refusal::Internal {
-                reason: "objects".to_owned(),
-            }
-            .into();
-        }
+        PutError::Store(error) => return error.into(),
     };
     refused(id, reason)
 }
@@ -273,16 +275,7 @@ pub(crate) async fn serve(app: &App, key: &str) -> Answer<Response> {
     if let Some(address) = app.objects.presign_get(key, ADDRESS_VALID).await {
         return Ok(Redirect::temporary(&address).into_response());
     }
-    let object = match app.objects.get(key).await {
-        Ok(object) => object,
-        Err(error) => {
-            tracing::error!(%key, %error, "an object that a row names cannot be read");
-            return Err(Refusal::Internal {
-                reason: "objects".to_owned(),
-            }
-            .into());
-        }
-    };
+    let object = app.objects.get(key).await?;
     let media_type = match key.rsplit_once('.') {
         Some((_, "png")) => "image/png",
         Some((_, "jpg")) => "image/jpeg",

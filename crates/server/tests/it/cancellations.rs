@@ -22,6 +22,23 @@ async fn money_that_came_after_it_was_given_up_is_given_back() {
     // A confirmation that was under way for very long.
     let key = shop.toss.agree(&begun.order, 10_000);
     shop.toss.set(&key, "DONE", 10_000);
+    // It is found, and not given back: asked about until it is, whoever found it.
+    for mishap in [Mishap::FailsBefore, Mishap::NeverArrives, Mishap::Processing] {
+        shop.toss.next(&[Mishap::Nothing, mishap]);
+        let asked = shop.operator(&["ask", &begun.view.id.to_string()]).await;
+        assert!(asked.is_err(), "{mishap:?}: it is still to be given back");
+        assert_eq!(shop.toss.takings()[&begun.order], 10_000, "{mishap:?}");
+    }
+    let named = atelier_server::reconcile::reconcile(shop.house.pool())
+        .await
+        .expect("asked");
+    assert_eq!(named.len(), 1, "{named:?}");
+    shop.sweep().await;
+    assert!(shop.toss.takings().is_empty(), "no webhook came, and it is given back");
+    books_are_right(&shop.house).await;
+    // Another, of which a webhook tells.
+    shop.toss.set(&key, "DONE", 10_000);
+    shop.toss.forgets();
     shop.toss.next(&[Mishap::FailsBefore]);
     shop.webhook("t0", &shop.toss.webhook(&key, "DONE")).await;
     shop.sweep().await;

@@ -479,3 +479,56 @@ async fn who_likes_or_said_something_is_told_when_it_is_hidden_and_shown_again()
     own.follow(&buyer.person).await;
     assert_eq!(own.things[&generation]["like_count"], 0);
 }
+
+#[tokio::test]
+async fn whoever_shows_and_hides_what_many_like_notes_it_once_and_all_are_told_later() {
+    let house = House::new().await;
+    let (_, style) = seller(&house, 5).await;
+    let buyer = welcomed_studio(&house, "bo").await;
+    let picture = buyer.make(style, 5, &["sea"]).await;
+    buyer.publish(picture).await;
+    house.sweep().await;
+    let crowd = "WITH crowd AS (
+                     INSERT INTO users (username, provider, provider_user_id)
+                     SELECT 'fan' || n, 'test', 'fan' || n FROM generate_series(1, 12000) AS n
+                  RETURNING id
+                 ), liked AS (
+                     INSERT INTO likes (user_id, generation_id) SELECT id, $1 FROM crowd
+                 )
+                 INSERT INTO comments (user_id, generation_id, content) SELECT id, $1, 'fine' FROM crowd ORDER BY id LIMIT 3";
+    sqlx::query(crowd)
+        .bind(picture)
+        .execute(house.pool())
+        .await
+        .expect("many");
+    let count = async |query: &'static str| -> i64 {
+        sqlx::query_scalar(query)
+            .fetch_one(house.pool())
+            .await
+            .expect("counted")
+    };
+    let path = format!("/generations/{picture}");
+    for shown in [false, true, false] {
+        buyer.patch(&path, json!({ "is_public": shown })).await.is::<Value>();
+    }
+    assert_eq!(count("SELECT count(*) FROM feed_changes").await, 0);
+    assert_eq!(count("SELECT count(*) FROM shown_changes").await, 3);
+    house.sweep().await;
+    assert_eq!(
+        count("SELECT (SELECT count(*) FROM feed_changes) + (SELECT count(*) FROM shown_changes)").await,
+        0
+    );
+    assert_eq!(
+        count("SELECT count(*) FROM feed_entries WHERE kind = 'like'").await,
+        12_000
+    );
+    assert_eq!(
+        count("SELECT count(*) FROM feed_entries WHERE kind = 'comment'").await,
+        3
+    );
+    // Once each, however often it was shown and hidden before they were told.
+    assert_eq!(
+        count("SELECT max(seq) FROM user_feed JOIN users ON id = user_id WHERE username LIKE 'fan%'").await,
+        2
+    );
+}

@@ -4,9 +4,11 @@ use std::time::{Duration, Instant};
 
 use atelier_contract::{GenerationId, UserId};
 use atelier_server::ledger::{self, Hold};
+use serde_json::{Value, json};
 use sqlx::{Connection as _, PgConnection};
 
 use crate::harness::House;
+use crate::moderation::operator;
 use crate::money::{balance, books_are_right, seller, welcome, welcomed_studio};
 use crate::studio::Studio;
 
@@ -164,5 +166,35 @@ async fn two_hundred_buy_from_one_artist_at_once_and_wait_for_nobody() {
     }
     books_are_right(&house).await;
     drop(watcher);
+    assert_eq!(deadlocks(&house).await, 0);
+}
+
+#[tokio::test]
+async fn whoever_changes_a_style_or_a_picture_waits_for_nobody_who_only_refers_to_it() {
+    let house = House::with(|config| config.statement_ms_max = 3_000).await;
+    let (artist, style) = seller(&house, 5).await;
+    let buyer = welcomed_studio(&house, "bo").await;
+    let picture = buyer.make(style, 5, &["sea"]).await;
+    let mut sale = open_sale(&house, buyer.user, (artist.user, style)).await;
+    sqlx::query("INSERT INTO generation_tags (generation_id, tag_id, sequence) SELECT $1, min(id), 9 FROM tags WHERE name = 'ink'")
+        .bind(picture.get())
+        .execute(&mut *sale)
+        .await
+        .expect("it refers to the picture");
+    let terms = json!({ "generation_cost_tokens": 6, "license_type": "commercial" });
+    artist.put(&format!("/styles/{style}/terms"), terms).await.is::<Value>();
+    // The buyer's own feed is not held by the sale that is open.
+    let change = json!({ "description": "The harbour." });
+    buyer
+        .patch(&format!("/generations/{picture}"), change)
+        .await
+        .is::<Value>();
+    for words in [
+        ["style", "flag", &style.to_string()],
+        ["generation", "hide", &picture.to_string()],
+    ] {
+        operator(&house, &words).await.expect("done at once");
+    }
+    sale.rollback().await.expect("rolls back");
     assert_eq!(deadlocks(&house).await, 0);
 }

@@ -281,6 +281,44 @@ async fn only_what_was_paid_buys_refunds_without_a_look() {
 }
 
 #[tokio::test]
+async fn styles_paid_ahead_and_never_used_are_only_so_many() {
+    let house = House::with(|config| config.styles_per_artist_max = 9).await;
+    let artist = Studio::new(&house, "ines", "artist", 0).await;
+    let user = Studio::new(&house, "bo", "user", 1_000).await;
+    let mut styles = Vec::new();
+    for n in 0..5 {
+        styles.push(artist.style(&format!("Ink {n}"), &["ink"], 5).await);
+    }
+    let buy = async |n: usize| {
+        let order = json!({ "style": styles[n], "count": 1, "cost_tokens": 5 });
+        user.post("/vouchers", order).await
+    };
+    let execute = async |query: &'static str| {
+        let query = sqlx::query(query).execute(house.pool());
+        query.await.expect("the database answers");
+    };
+    for n in 0..3 {
+        buy(n).await.is::<VouchersBought>();
+    }
+    assert_eq!(buy(3).await.code(), "number_out_of_range");
+    assert_eq!(user.balance(&house).await, 985, "what is refused costs nothing");
+    buy(0).await.is::<VouchersBought>();
+    execute("UPDATE vouchers SET expires_at = now() - interval '8 days'").await;
+    house.sweep().await;
+    assert_eq!(user.balance(&house).await, 1_000, "what was not used is paid back");
+    assert_eq!(buy(3).await.code(), "number_out_of_range");
+    // One of them is used after all.
+    let again: VouchersBought = buy(0).await.is();
+    let push = json!({ "entries": journal(&again.vouchers) });
+    let state: JournalState = user.post("/vouchers/journal", push).await.is();
+    assert!(state.outcomes[0].generation.is_some());
+    buy(3).await.is::<VouchersBought>();
+    assert_eq!(buy(4).await.code(), "number_out_of_range");
+    execute("UPDATE vouchers SET created_at = created_at - interval '31 days' WHERE state = 'returned'").await;
+    buy(4).await.is::<VouchersBought>();
+}
+
+#[tokio::test]
 async fn what_runs_out_is_paid_back_by_itself() {
     let (house, _, user, style) = shop().await;
     let never_begun = user.reserve(style, 5).await.generation;
@@ -552,6 +590,37 @@ async fn a_journal_and_the_sweep_of_vouchers_do_not_wait_in_a_circle() {
     assert!(
         state.outcomes.iter().all(|outcome| outcome.generation.is_some()),
         "{state:?}"
+    );
+}
+
+#[tokio::test]
+async fn a_journal_is_taken_whatever_words_are_out_of_use_by_then() {
+    let (house, _, user, style) = shop().await;
+    let bought: VouchersBought = user
+        .post("/vouchers", json!({ "style": style, "count": 2, "cost_tokens": 5 }))
+        .await
+        .is();
+    let mut entries = journal(&bought.vouchers);
+    // More than anybody may give, of which some are left.
+    let words = (0..60).map(|n| atelier_contract::Tag::parse(&format!("word {n}")).expect("English"));
+    entries[1].tags = words.collect();
+    entries[1].hash = sha256(&entries[1].hashed_bytes());
+    sqlx::query("INSERT INTO tags (name, is_active) VALUES ('sea', FALSE), ('word 7', FALSE)")
+        .execute(house.pool())
+        .await
+        .expect("the database answers");
+    let state: JournalState = user.post("/vouchers/journal", json!({ "entries": entries })).await.is();
+    let mut tags = Vec::new();
+    for outcome in &state.outcomes {
+        let id = outcome.generation.expect("made by the rules");
+        let view: GenerationView = user.get(&format!("/generations/{id}")).await.is();
+        tags.push(view.tags.len());
+    }
+    assert_eq!(tags, [0, 49]);
+    assert_eq!(
+        number(&house, "SELECT sum(tokens)::bigint FROM earnings").await,
+        10,
+        "the artist is paid"
     );
 }
 

@@ -117,7 +117,7 @@ impl House {
     }
 }
 
-/// The settings of tests: a free port, no limit on how often one may come.
+/// The settings of tests: a free port, no limit on how often one may come, nor on how much one address may have under way.
 pub(crate) fn config(folder: PathBuf, database_url: String) -> Config {
     let mut config = Config {
         listen: "127.0.0.1:0".parse().expect("an address"),
@@ -130,5 +130,6 @@ pub(crate) fn config(folder: PathBuf, database_url: String) -> Config {
     config.limits.per_address_min = 0;
     config.limits.per_user_min = 0;
     config.limits.per_device_min = 0;
+    config.limits.requests_per_address_max = 100_000;
     config
 }

@@ -1,6 +1,8 @@
 //! The provider of payments as networks and forgers make it: answers lost, webhooks late, doubled, forged and contradictory. What is
 //! credited was paid, once.
 
+use std::io::Write;
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use serde_json::json;
@@ -233,4 +235,43 @@ async fn a_declined_card_fails_the_purchase_and_a_window_left_alone_is_given_up_
     shop.is(&ran_out, "failed").await;
     assert_eq!((shop.balance().await, shop.credited().await), (100, 0));
     books_are_right(&shop.house).await;
+}
+
+/// What is written to the log, for a test to read.
+#[derive(Clone, Default)]
+struct Log(Arc<Mutex<Vec<u8>>>);
+
+impl Write for Log {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.0.lock().expect("no panic").write(bytes)
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+#[tokio::test]
+async fn a_webhook_of_an_order_of_ours_that_is_not_known_is_told_in_the_log() {
+    let log = Log::default();
+    let writer = log.clone();
+    let subscriber = tracing_subscriber::fmt().with_writer(move || writer.clone()).finish();
+    let shop = Shop::new().await;
+    let begun = shop.begin(100).await;
+    // The server runs on this thread.
+    let _logged = tracing::subscriber::set_default(subscriber);
+    let lost = format!("atelier-{}", "0a".repeat(16));
+    for (name, order) in [
+        ("1", &begun.order),
+        ("2", &lost),
+        ("3", &"another-program-s".to_owned()),
+    ] {
+        let body = json!({ "eventType": "PAYMENT_STATUS_CHANGED", "data": { "orderId": order } });
+        shop.webhook(name, &body).await;
+        shop.webhook(name, &body).await;
+    }
+    let said = String::from_utf8(log.0.lock().expect("no panic").clone()).expect("text");
+    let told: Vec<_> = said.lines().filter(|line| line.contains("is not known")).collect();
+    assert_eq!(told.len(), 2, "{said}");
+    assert!(told.iter().all(|line| line.contains(&lost)), "{said}");
 }

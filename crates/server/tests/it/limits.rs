@@ -167,6 +167,9 @@ async fn uploads_that_stall_keep_nobody_out_and_are_given_up() {
     ada.put_bytes(&second, file.clone())
         .await
         .refused(429, "too_many_requests");
+    ada.post(&second.replace("/content", "/check"), &json!({}))
+        .await
+        .refused(429, "too_many_requests");
     house.nobody().get("/tags").await.is(200);
     let bens = declared(&ben, &file).await;
     ben.put_bytes(&bens, file.clone()).await.is(200);
@@ -176,4 +179,76 @@ async fn uploads_that_stall_keep_nobody_out_and_are_given_up() {
     send(ada.request(Method::GET, first.trim_end_matches("/content")))
         .await
         .is(200);
+}
+
+#[tokio::test]
+async fn a_file_that_is_looked_at_may_take_as_long_as_one_that_is_brought() {
+    let house = House::with(|config| config.limits.request_s_max = 1).await;
+    let ada = house.user("ada").await;
+    let file = png(7);
+    let content = declared(&ada, &file).await;
+    let upload = content.trim_end_matches("/content");
+    let key = format!("quarantine/{}", upload.trim_start_matches("/uploads/"));
+    house.app.objects.put(&key, file.into()).await.expect("put");
+    // Somebody looks at it just now.
+    let turn = house.app.objects.turn(&key).await.expect("nobody has it");
+    let check = ada.request(Method::POST, &format!("{upload}/check"));
+    let checked = tokio::spawn(send(check));
+    tokio::time::sleep(Duration::from_secs(2)).await;
+    assert!(!checked.is_finished(), "it waits for its turn");
+    drop(turn);
+    let checked = checked.await.expect("no panic").is(200);
+    assert_eq!(checked["status"], "verified");
+}
+
+#[tokio::test]
+async fn slow_bodies_of_one_address_keep_no_other_out_and_are_given_up() {
+    let house = House::with(|config| {
+        config.limits.trusted_proxies = Some(1);
+        config.limits.requests_max = 3;
+        config.limits.requests_per_address_max = 2;
+        config.limits.body_idle_s_max = 3;
+    })
+    .await;
+    let address = house.address.to_string();
+    let slow = [("content-type", "application/json"), ("x-forwarded-for", "192.0.2.1")];
+    let mut first = Line::waiting_for_body(&address, "POST /sessions", &slow, 100).await;
+    let mut second = Line::waiting_for_body(&address, "POST /sessions", &slow, 100).await;
+    let come = async |from: &str| {
+        let request = house.nobody().request(Method::GET, "/tags");
+        let request = request.header("x-forwarded-for", from);
+        request.send().await.expect("answers")
+    };
+    told_to_come_again(&come("192.0.2.1").await, 429);
+    assert_eq!(come("192.0.2.2").await.status(), 200);
+    for line in [&mut first, &mut second] {
+        let heard = line.hear("broke off").await;
+        assert!(heard.contains("request_invalid"), "{heard}");
+    }
+    assert_eq!(come("192.0.2.1").await.status(), 200);
+}
+
+#[tokio::test]
+async fn an_export_is_written_once_at_a_time_for_each_user() {
+    let house = House::new().await;
+    let (ada, ben) = (house.user("ada").await, house.user("ben").await);
+    // More than lies between the server and who reads.
+    sqlx::query(
+        "INSERT INTO generations (user_id, description, status)
+         SELECT $1, repeat('x', 1000), 'failed' FROM generate_series(1, 60000)",
+    )
+    .bind(ada.id().get())
+    .execute(house.pool())
+    .await
+    .expect("many");
+    let unread = ask(&ada, "/users/me/export").await;
+    assert_eq!(unread.status(), 200);
+    told_to_come_again(&ask(&ada, "/users/me/export").await, 429);
+    ben.get("/users/me/export").await.is(200);
+    drop(unread);
+    let deadline = Instant::now() + Duration::from_secs(20);
+    while ask(&ada, "/users/me/export").await.status() != 200 {
+        assert!(Instant::now() < deadline, "a place is held by nobody");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
 }

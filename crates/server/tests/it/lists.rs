@@ -24,6 +24,11 @@ const PAGES_BEFORE: usize = 10;
 /// is left of a list and fetch all of it, so this holds for plans for any.
 const DEEPER_READS_MAX: i64 = 500;
 
+/// All that somebody has, read page by page.
+const EXPORT: &str = "/users/me/export";
+/// What it may read for each row: the row, its place in a list or two, and what is with it.
+const EXPORTED_READS_MAX: i64 = 20;
+
 /// A list as the document names it, of the user, picture, comment or style that has most, and what is asked of it.
 struct List {
     route: &'static str,
@@ -233,7 +238,31 @@ async fn bounded(generations: i64) {
             assert!(some || sifted || path.contains("tags="), "{path} has nothing to show");
         }
     }
+    over.extend(exports(&house, &me, generations).await);
     assert!(over.is_empty(), "{}", over.join("\n"));
+}
+
+/// What an export reads, where that is too much: of who has most, and of who has nothing.
+async fn exports(house: &House, me: &Person, generations: i64) -> Vec<String> {
+    let quiet = house.user("quiet").await;
+    let mut over = Vec::new();
+    for plans in ["force_custom_plan", "force_generic_plan"] {
+        let order = sqlx::AssertSqlSafe(format!("SET plan_cache_mode = {plans}"));
+        sqlx::query(order).execute(house.pool()).await.expect("set");
+        for (who, person) in [("who has most", me), ("who has nothing", &quiet)] {
+            let (body, reads) = page(house, person, EXPORT).await;
+            let tables = body.as_object().expect("tables").values();
+            let rows: usize = tables.map(|rows| rows.as_array().map_or(0, Vec::len)).sum();
+            eprintln!("{generations} {plans} {EXPORT} of {who}: {rows} rows, {reads}");
+            let rows_max = EXPORTED_READS_MAX * i64::try_from(rows).expect("not so many");
+            // All of a small table is read for the last page of who has much of it.
+            let is_small = generations < 1_000_000 && person.id() == me.id();
+            if reads > READS_MAX + rows_max && !is_small {
+                over.push(format!("{EXPORT} of {who} reads {reads} for {rows} rows ({plans})"));
+            }
+        }
+    }
+    over
 }
 
 #[tokio::test]

@@ -28,7 +28,7 @@ struct Line {
 }
 
 /// Says `words` as an operator.
-async fn operator(house: &House, words: &[&str]) -> Result<(), OperatorError> {
+pub(crate) async fn operator(house: &House, words: &[&str]) -> Result<(), OperatorError> {
     let act = ["--reason", "because", "--operator", "op"];
     let line = ["atelier-server"].into_iter().chain(words.iter().copied()).chain(act);
     match Line::try_parse_from(line).expect("a command").noun {

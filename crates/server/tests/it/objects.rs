@@ -173,6 +173,13 @@ async fn keeps(objects: &Objects) {
         bring(objects, key, body, said).await.expect_err("not as declared");
         assert!(is_missing(objects, key).await, "{key} stayed");
     }
+    objects
+        .put("quarantine/7", Bytes::from_static(b"other"))
+        .await
+        .expect("put");
+    let other = objects.check_quarantined("quarantine/7", declared(b"bytes")).await;
+    assert!(matches!(other, Err(PutError::Hash)), "{other:?}");
+    assert!(is_missing(objects, "quarantine/7").await, "what is other is read once");
     let missing = objects.check_quarantined("quarantine/5", declared(b"x")).await;
     assert!(matches!(missing, Err(PutError::Missing)), "{missing:?}");
 
@@ -268,6 +275,12 @@ async fn files_go_to_the_store_and_come_from_it_without_the_server() {
     artist.upload("lora", &crate::studio::lora()).await;
     let gone = artist.delete(&format!("/artworks/{}", artwork.id)).await;
     assert!(gone.status.is_success());
+    house.sweep().await;
+    assert_eq!(client.get(&from).send().await.expect("answers").status(), 200);
+    sqlx::query("UPDATE discarded_objects SET due_at = now()")
+        .execute(house.pool())
+        .await
+        .expect("a week passes");
     house.sweep().await;
     assert_eq!(client.get(&from).send().await.expect("answers").status(), 404);
 }

@@ -1,6 +1,7 @@
 //! What docs/operations.md says: a replica serves lists, a backup can be restored, servers are replaced one by one, operators leave a
 //! trace.
 
+use std::collections::BTreeMap;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
@@ -12,7 +13,9 @@ use sqlx::{Connection as _, Executor as _, PgConnection};
 use tempfile::TempDir;
 
 use crate::harness::{House, Line, Program, cluster, cluster_folder, config, database, fresh_cluster};
-use crate::studio::Studio;
+use crate::money::books_are_right;
+use crate::reconcile::shop_at_work;
+use crate::studio::{Studio, png};
 
 fn ran(command: &mut Command) -> String {
     let answer = command.output().expect("it starts");
@@ -21,48 +24,96 @@ fn ran(command: &mut Command) -> String {
     said
 }
 
+/// Rows of every table.
+async fn counts(house: &House) -> BTreeMap<String, i64> {
+    let tables: Vec<String> =
+        sqlx::query_scalar("SELECT quote_ident(tablename) FROM pg_tables WHERE schemaname = 'public'")
+            .fetch_all(house.pool())
+            .await
+            .expect("their names");
+    let mut counts = BTreeMap::new();
+    for table in tables {
+        let count = sqlx::AssertSqlSafe(format!("SELECT count(*) FROM {table}"));
+        let rows = sqlx::query_scalar(count).fetch_one(house.pool()).await;
+        counts.insert(table, rows.expect("counted"));
+    }
+    counts
+}
+
 #[tokio::test]
 async fn a_backup_is_restored_with_every_row_and_rule() {
     let house = House::new().await;
-    let ada = house.artist("ada").await.given(&house, 70).await;
-    ada.post("/styles", &json!({ "name": "ink", "tags": ["ink"] }))
+    let (artist, style, buyer) = shop_at_work(&house).await;
+    let thumbnail = artist.upload("thumbnail", &png(3)).await;
+    artist
+        .patch(&format!("/styles/{style}"), json!({ "thumbnail": thumbnail }))
         .await
-        .is(201);
+        .is::<Value>();
     let name: String = sqlx::query_scalar("SELECT current_database()::text")
         .fetch_one(house.pool())
         .await
         .expect("its name");
 
+    // Database first, objects and key after it.
     let folder = cluster().data().parent().expect("a folder").join("backup");
     ran(cluster()
         .program("pg_dump")
         .args(["--format=custom", "--file"])
         .arg(&folder)
         .args(["--dbname", &cluster().url(&name)]));
+    let data = TempDir::new().expect("a folder");
+    ran(Command::new("cp")
+        .arg("-R")
+        .arg(house.app.config.data_folder.join("."))
+        .arg(data.path()));
     cluster().make_database("restored").expect("made");
     ran(cluster()
         .program("pg_restore")
         .args(["--exit-on-error", "--dbname", &cluster().url("restored")])
         .arg(&folder));
 
-    let restored = TempDir::new().expect("a folder");
-    let app = App::connect(config(restored.path().to_owned(), cluster().url("restored")))
-        .await
-        .expect("it answers");
-    assert!(app.is_migrated().await.expect("it answers"));
-    for table in ["users", "artists", "styles", "tags", "style_tags", "_sqlx_migrations"] {
-        let count = || sqlx::AssertSqlSafe(format!("SELECT count(*) FROM {table}"));
-        let before: i64 = sqlx::query_scalar(count())
-            .fetch_one(house.pool())
-            .await
-            .expect("counted");
-        let after: i64 = sqlx::query_scalar(count()).fetch_one(&app.pool).await.expect("counted");
-        assert_eq!(before, after, "{table}");
+    let url = cluster().url("restored");
+    let reconciled = ran(Program::command(data.path(), Some(&url), &[("ATELIER_LOG_FILTER", "off")]).arg("reconcile"));
+    assert!(reconciled.starts_with("database restored of "), "{reconciled}");
+    let restored = House::with(|config| {
+        config.database_url = Some(url.into());
+        config.data_folder = data.path().to_owned();
+    })
+    .await;
+    assert!(restored.app.is_migrated().await.expect("it answers"));
+    let before = counts(&house).await;
+    assert_eq!(counts(&restored).await, before);
+    for table in [
+        "transactions",
+        "ledger_entries",
+        "purchases",
+        "tickets",
+        "vouchers",
+        "feed_entries",
+    ] {
+        assert!(before[table] > 0, "{table} has something to lose");
     }
-    let negative = sqlx::query("UPDATE users SET token_balance = -1")
-        .execute(&app.pool)
-        .await;
-    assert!(negative.is_err(), "the rules came along");
+    // Objects, the key that signed what people hold, numbers, rules and triggers came along.
+    let mine = restored
+        .nobody()
+        .with_token(artist.token())
+        .get("/users/me")
+        .await
+        .is(200);
+    assert_eq!(mine["username"], "ines");
+    let artist = artist.elsewhere(&restored).await;
+    let picture = artist.bytes(&format!("/styles/{style}/thumbnail")).await;
+    assert!(picture.starts_with(b"\x89PNG"));
+    buyer.elsewhere(&restored).await.reserve(style, 10).await;
+    books_are_right(&restored).await;
+    for refused in [
+        "UPDATE users SET token_balance = -1",
+        "UPDATE ledger_entries SET amount = amount + 1",
+        "DELETE FROM ledger_entries",
+    ] {
+        let done = sqlx::query(refused).execute(restored.pool()).await;
+        assert!(done.is_err(), "{refused}");
+    }
 }
 
 /// A replica of a cluster, by streaming replication over its socket.
@@ -202,8 +253,9 @@ async fn a_server_asked_to_stop_says_so_before_it_is_gone() {
     let house = House::new().await;
     let ada = house.user("ada").await;
     let url = house.app.config.database_url.as_ref().expect("set").expose();
-    // Its own key would make ada nobody there.
-    let program = Program::start(&house.app.config.data_folder, Some(url), &[LAME_DUCK]);
+    // Its own key would make ada nobody there. She is slower than anybody is waited for otherwise.
+    let patience = ("ATELIER_LIMITS__BODY_IDLE_S_MAX", "60");
+    let program = Program::start(&house.app.config.data_folder, Some(url), &[LAME_DUCK, patience]);
     let address = program.base.trim_start_matches("http://").to_owned();
     let body = json!({ "purpose": "artwork", "bytes": 1, "sha256": "00".repeat(32) }).to_string();
     let headers = [

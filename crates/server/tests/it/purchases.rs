@@ -174,6 +174,7 @@ async fn the_provider_that_takes_no_money_is_for_development_only() {
         config.signing_key = Some("07".repeat(32).into());
         config.public_url = Some("https://atelier.example".parse().expect("an address"));
         config.sign_in.client_id = Some("atelier".to_owned());
+        config.limits.trusted_proxies = Some(1);
     })
     .await;
     let buyer = hosted.user("bo").await;

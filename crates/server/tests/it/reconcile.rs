@@ -1,14 +1,15 @@
 //! `reconcile` finds what was changed behind the ledger's back, and names it.
 
-use atelier_contract::TicketView;
+use atelier_contract::{StyleId, TicketView};
 use serde_json::json;
 use sqlx::{Connection as _, PgConnection};
 
 use crate::harness::{House, Program};
 use crate::money::{books_are_right, execute, seller, welcomed_studio};
+use crate::studio::Studio;
 
-/// Every kind of thing that the books know, each in the state that it is in longest.
-async fn shop_at_work(house: &House) {
+/// Every kind of thing that the books know, each in the state that it is in longest. Gives who sells what, and who buys it for ten tokens.
+pub(crate) async fn shop_at_work(house: &House) -> (Studio, StyleId, Studio) {
     let (artist, style) = seller(house, 10).await;
     let bo = welcomed_studio(house, "bo").await;
     bo.make(style, 10, &["sea"]).await;
@@ -34,6 +35,7 @@ async fn shop_at_work(house: &House) {
         .expect("an order");
     let agreed = format!("/checkout/{order}/agreed?paymentKey={order}&amount=10000");
     assert_eq!(house.nobody().get(&agreed).await.status, 200);
+    (artist, style, bo)
 }
 
 #[tokio::test]
@@ -142,8 +144,14 @@ async fn the_command_fails_when_there_is_a_difference() {
         let mut command = Program::command(folder.path(), Some(&url), &[("ATELIER_LOG_FILTER", "off")]);
         command.arg("reconcile").output().expect("the program")
     };
+    let name: String = sqlx::query_scalar("SELECT current_database()::text")
+        .fetch_one(house.pool())
+        .await
+        .expect("its name");
     let right = run();
-    assert!(right.status.success() && right.stdout.is_empty(), "{right:?}");
+    let said = String::from_utf8_lossy(&right.stdout);
+    assert!(right.status.success() && said.lines().count() == 1, "{right:?}");
+    assert!(said.starts_with(&format!("database {name} of ")), "{said}");
     execute(&house, "UPDATE users SET token_balance = 5 WHERE username = 'bo'").await;
     let wrong = run();
     assert!(!wrong.status.success());

@@ -227,6 +227,7 @@ async fn a_hosted_server_has_no_provider_that_believes_anybody() {
         config.signing_key = Some("07".repeat(32).into());
         config.public_url = Some("https://atelier.example/".parse().expect("an address"));
         config.sign_in.client_id = Some("atelier".to_owned());
+        config.limits.trusted_proxies = Some(1);
         config.sign_in.issuer = "https://127.0.0.1:9".parse().expect("an address");
     })
     .await;

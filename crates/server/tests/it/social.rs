@@ -309,6 +309,46 @@ async fn a_comment_that_is_gone_is_quoted_nowhere() {
 }
 
 #[tokio::test]
+async fn words_that_were_changed_and_those_of_who_left_are_quoted_nowhere() {
+    let (house, artist, user, picture) = gallery().await;
+    let comments = format!("/generations/{picture}/comments");
+    let said: CommentView = artist.post(&comments, json!({ "content": "coarse lines" })).await.is();
+    let told = async || -> Value {
+        let page: Value = user.get("/notifications").await.is();
+        page["items"][0].clone()
+    };
+    let feed: Value = user.get("/feed?limit=100").await.is();
+    let cursor = feed["cursor"].as_str().expect("a cursor");
+    let other = json!({ "content": "fine lines" });
+    artist
+        .patch(&format!("/comments/{}", said.id), other)
+        .await
+        .is::<Value>();
+    assert_eq!(told().await["metadata"]["preview"], "fine lines");
+    let feed: Value = user.get(&format!("/feed?after={cursor}")).await.is();
+    let copied = feed.to_string();
+    assert!(
+        copied.contains("notification") && copied.contains("fine lines"),
+        "a copy learns of it: {feed}"
+    );
+    for (active, name, preview) in [
+        (false, Value::Null, Value::Null),
+        (true, json!("ines"), json!("fine lines")),
+    ] {
+        sqlx::query("UPDATE users SET is_active = $2 WHERE id = $1")
+            .bind(artist.user)
+            .bind(active)
+            .execute(house.pool())
+            .await
+            .expect("the database answers");
+        let told = told().await;
+        assert_eq!(told["type"], "comment", "{told}");
+        assert_eq!((&told["actor_name"], &told["metadata"]["preview"]), (&name, &preview));
+        assert_eq!(told["metadata"]["generation"], json!(picture));
+    }
+}
+
+#[tokio::test]
 async fn a_repeated_comment_is_made_once() {
     let (house, artist, _, picture) = gallery().await;
     let path = format!("/generations/{picture}/comments");

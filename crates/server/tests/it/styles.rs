@@ -471,3 +471,32 @@ async fn tags_are_english_lower_case_and_counted() {
         0
     );
 }
+
+#[tokio::test]
+async fn a_version_is_fetched_by_who_sees_the_style_or_paid_for_it() {
+    let house = House::new().await;
+    let artist = Studio::new(&house, "ines", "artist", 0).await;
+    let [by_ticket, by_voucher, other] = [
+        Studio::new(&house, "bo", "user", 50).await,
+        Studio::new(&house, "cy", "user", 50).await,
+        Studio::new(&house, "dee", "user", 50).await,
+    ];
+    let style = artist.style("Ink", &["ink"], 5).await;
+    let version = format!("/styles/{style}/versions/1");
+    let fetched = async |who: &Studio| who.get(&version).await.status;
+    by_ticket.reserve(style, 5).await;
+    let vouchers = json!({ "style": style, "count": 1, "cost_tokens": 5 });
+    by_voucher.post("/vouchers", vouchers).await.is::<Value>();
+    assert_eq!(fetched(&other).await, StatusCode::OK, "everybody sees the style");
+    for hidden in [
+        "UPDATE styles SET is_flagged = TRUE",
+        "UPDATE styles SET is_flagged = FALSE, is_active = FALSE",
+        "UPDATE styles SET is_active = TRUE, published_at = NULL",
+    ] {
+        execute(&house, hidden).await;
+        assert_eq!(other.get(&version).await.code(), "style_unknown", "{hidden}");
+        for who in [&artist, &by_ticket, &by_voucher] {
+            assert_eq!(fetched(who).await, StatusCode::OK, "{hidden}");
+        }
+    }
+}

@@ -25,6 +25,8 @@ pub(crate) const SECRET_KEY: &str = "test_sk_double";
 /// What befalls one request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Mishap {
+    /// None: the one after it meets the next request.
+    Nothing,
     /// It is done, and the line breaks before the answer.
     AnswerLost,
     /// It never arrives.
@@ -182,6 +184,11 @@ impl Toss {
         let mut books = self.books();
         books.mishaps.clear();
         books.down = false;
+    }
+
+    /// Two weeks pass: what was answered under each key is kept no longer.
+    pub(crate) fn forgets(&self) {
+        self.books().answers.clear();
     }
 
     /// The next requests meet these, one each.

@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use atelier_contract::StyleView;
+use reqwest::StatusCode;
 use serde_json::{Value, json};
 
 use crate::harness::House;
@@ -122,9 +123,75 @@ async fn what_nobody_takes_leaves_nothing_and_what_is_taken_leaves_its_object() 
     .await;
     assert_eq!(swept(&house).await, 2, "one that is taken, one that may still be");
     execute(&house, "UPDATE uploads SET expires_at = now() - interval '2 hours'").await;
+    house.sweep().await;
+    let folder = house.app.config.data_folder.join("objects");
+    assert_eq!(files(&folder), 1, "what nobody took is gone at once");
     assert_eq!(swept(&house).await, 1);
     assert_eq!(number(&house, "SELECT count(*) FROM uploads").await, 0);
     let artworks: Value = artist.get(&format!("/styles/{style}/artworks")).await.is();
     let picture = artworks["items"][0]["image_url"].as_str().expect("an address");
     assert!(artist.bytes(picture).await.starts_with(b"\x89PNG"));
+}
+
+#[tokio::test]
+async fn what_a_row_let_go_of_stays_for_a_week() {
+    let house = House::new().await;
+    let artist = Studio::new(&house, "ines", "artist", 0).await;
+    let key = async || -> String {
+        sqlx::query_scalar("SELECT profile_image FROM users WHERE username = 'ines'")
+            .fetch_one(house.pool())
+            .await
+            .expect("it is set")
+    };
+    let mut keys = Vec::new();
+    for shade in 0..2 {
+        let image = artist.upload("profile_image", &png(shade)).await;
+        let change = json!({ "profile_image": image });
+        artist.patch("/users/me", change).await.is::<Value>();
+        keys.push(key().await);
+    }
+    house.sweep().await;
+    house.app.objects.get(&keys[0]).await.expect("as a backup names it");
+    execute(
+        &house,
+        "UPDATE discarded_objects SET due_at = due_at - interval '6 days 23 hours'",
+    )
+    .await;
+    house.sweep().await;
+    house.app.objects.get(&keys[0]).await.expect("it is not yet due");
+    execute(
+        &house,
+        "UPDATE discarded_objects SET due_at = due_at - interval '2 hours'",
+    )
+    .await;
+    house.sweep().await;
+    let gone = house.app.objects.get(&keys[0]).await;
+    assert!(
+        matches!(gone, Err(object_store::Error::NotFound { .. })),
+        "nothing stays for ever"
+    );
+    house.app.objects.get(&keys[1]).await.expect("it is named");
+}
+
+#[tokio::test]
+async fn a_store_that_is_away_is_to_be_asked_again_and_an_object_that_is_missing_is_a_defect() {
+    let house = House::new().await;
+    let artist = Studio::new(&house, "ines", "artist", 0).await;
+    let image = artist.upload("profile_image", &png(1)).await;
+    let me: Value = artist.patch("/users/me", json!({ "profile_image": image })).await.is();
+    let picture = me["profile_image"].as_str().expect("an address");
+    let upload = artist.declare("picture", &png(2)).await;
+    let folder = house.app.config.data_folder.join("objects");
+    std::fs::remove_dir_all(folder.join("pictures")).expect("lost");
+    let reply = artist.get(picture).await;
+    assert_eq!(reply.status, StatusCode::INTERNAL_SERVER_ERROR);
+    let reason = reply.body["details"]["reason"].as_str().expect("a reason");
+    assert!(reason.starts_with("request "), "{reason}");
+    // No folder any more, and no way to make one.
+    std::fs::remove_dir_all(&folder).expect("removed");
+    std::fs::write(&folder, "").expect("in its way");
+    for reply in [artist.bring(upload, &png(2)).await, artist.get(picture).await] {
+        assert_eq!(reply.status, StatusCode::SERVICE_UNAVAILABLE, "{}", reply.body);
+        assert_eq!(reply.body["code"], "server_busy");
+    }
 }

@@ -168,7 +168,17 @@ async fn an_export_has_everything_and_nothing_of_others() {
     .execute(house.pool())
     .await
     .expect("many");
+    for statement in [
+        "INSERT INTO sync_clients (user_id, client_id) SELECT $1, lpad(number::text, 32, '0')::uuid FROM generate_series(0, 501) AS number",
+        "INSERT INTO mutations (user_id, client_id, mutation_id, outcome)
+         SELECT user_id, client_id, number, '{}' FROM sync_clients, generate_series(1, 3) AS number WHERE user_id = $1",
+    ] {
+        let many = sqlx::query(statement).bind(tokens.user.get());
+        many.execute(house.pool()).await.expect("many");
+    }
     let all: Value = ada.get("/users/me/export").await.gives(200);
+    assert_eq!(all["sync_clients"].as_array().map(Vec::len), Some(502));
+    assert_eq!(all["mutations"].as_array().map(Vec::len), Some(3 * 502));
     assert_eq!(all["users"][0]["username"], "ada");
     assert_eq!(all["artists"][0]["artist_name"], "Ada");
     assert_eq!(all["sessions"].as_array().map(Vec::len), Some(1));
@@ -198,7 +208,6 @@ async fn an_export_has_everything_and_nothing_of_others() {
         ("generation_tags", "generations"),
         ("hidden_generations", "generations"),
         ("ledger_entries", "transactions"),
-        ("mutations", "sync_clients"),
         ("style_tags", "styles"),
         ("style_versions", "styles"),
         ("suspended_styles", "styles"),

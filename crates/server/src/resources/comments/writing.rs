@@ -52,7 +52,7 @@ pub(crate) async fn add_in(
     if let (Some(parent), Some(author)) = (comment.parent, replied_to) {
         changes.note(author, Change::Comment(parent));
     }
-    let preview: String = content.chars().take(PREVIEW_CHARS).collect();
+    let preview = preview(content);
     for recipient in [Some(owner), replied_to.filter(|author| *author != owner)]
         .into_iter()
         .flatten()
@@ -145,7 +145,38 @@ pub(crate) async fn edit_in(
     if edited.rows_affected() == 0 {
         return Err(unknown(id));
     }
+    requote(tx, user, id, content, changes).await?;
     changes.note(user, Change::Comment(id));
+    Ok(())
+}
+
+/// As much of a comment as its notification shows.
+fn preview(content: &str) -> String {
+    content.chars().take(PREVIEW_CHARS).collect()
+}
+
+/// Puts the words of an edited comment in the place of those that were told of it.
+async fn requote(
+    tx: &mut PgTransaction<'_>,
+    author: UserId,
+    id: CommentId,
+    content: &str,
+    changes: &mut Changes,
+) -> sqlx::Result<()> {
+    let told = sqlx::query!(
+        r#"UPDATE notifications
+              SET metadata = jsonb_set(metadata, '{preview}', to_jsonb($3::text))
+            WHERE actor_id = $1 AND type = 'comment' AND target_id = $2
+        RETURNING id AS "id: NotificationId", recipient_id AS "recipient: UserId""#,
+        author.get(),
+        id.get(),
+        preview(content),
+    )
+    .fetch_all(&mut **tx)
+    .await?;
+    for notice in told {
+        changes.note(notice.recipient, Change::Notification(notice.id));
+    }
     Ok(())
 }
 

@@ -17,8 +17,8 @@ use crate::refused::Answer;
 
 /// Refunds by themselves that everybody has within 30 days.
 const REFUNDS_MIN: i64 = 3;
-/// Paid generations of 30 days that give one more such refund: one in twenty. Only those: free ones and ones paid back cost nothing, so
-/// that a budget of them would be had for nothing.
+/// Paid generations of 30 days that give one more such refund: one in twenty, whether by ticket or by voucher. Only those: free ones and
+/// ones paid back cost nothing, so that a budget of them would be had for nothing.
 const PAID_PER_REFUND: i64 = 20;
 
 /// Gives a ticket back. One never begun is paid back at once; another counts as failed.
@@ -87,25 +87,35 @@ pub(crate) async fn give_up(tx: &mut PgTransaction<'_>, ticket: &mut Ticket) -> 
     Ok(())
 }
 
-/// Whether the user has a refund left that nobody looks at: the larger of three and one in twenty of those paid in 30 days.
+/// Whether the user has a refund left that nobody looks at.
 async fn within_budget(tx: &mut PgTransaction<'_>, user: UserId) -> Answer<bool> {
     // The user's row, so that two that fail at once do not both take the last one.
     sqlx::query_scalar!("SELECT id FROM users WHERE id = $1 FOR NO KEY UPDATE", user.get())
         .fetch_one(&mut **tx)
         .await?;
-    let within = sqlx::query_scalar!(
-        r#"SELECT (SELECT count(*) FROM tickets
-                    WHERE user_id = $1 AND void_counts AND voided_at > now() - interval '30 days')
-                  < greatest($2, (SELECT count(*) FROM tickets
-                                   WHERE user_id = $1 AND state IN ('committed', 'completed')
-                                     AND created_at > now() - interval '30 days') / $3) AS "within!""#,
+    let refunds = sqlx::query_scalar!(
+        r#"SELECT count(*) AS "refunds!"
+             FROM tickets
+            WHERE user_id = $1 AND void_counts AND voided_at > now() - interval '30 days'"#,
         user.get(),
-        REFUNDS_MIN,
-        PAID_PER_REFUND,
     )
     .fetch_one(&mut **tx)
     .await?;
-    Ok(within)
+    Ok(refunds < budget(tx, user).await?)
+}
+
+/// What may come to nothing of a user's within 30 days before somebody looks: the larger of three and one in twenty of what they paid for.
+pub(super) async fn budget(tx: &mut PgTransaction<'_>, user: UserId) -> Answer<i64> {
+    let paid = sqlx::query_scalar!(
+        r#"SELECT (SELECT count(*) FROM tickets
+                    WHERE user_id = $1 AND state IN ('committed', 'completed') AND created_at > now() - interval '30 days')
+                  + (SELECT count(*) FROM vouchers
+                      WHERE user_id = $1 AND state = 'redeemed' AND created_at > now() - interval '30 days') AS "paid!""#,
+        user.get(),
+    )
+    .fetch_one(&mut **tx)
+    .await?;
+    Ok(REFUNDS_MIN.max(paid / PAID_PER_REFUND))
 }
 
 /// Pays a ticket, whose row is locked, back in full.

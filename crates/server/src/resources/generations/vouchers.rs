@@ -11,7 +11,7 @@ use axum::http::StatusCode;
 use chrono::{DateTime, Duration, Utc};
 use sqlx::PgTransaction;
 
-use super::{claims, for_sale};
+use super::{claims, for_sale, void};
 use crate::app::App;
 use crate::caller::Caller;
 use crate::columns::column;
@@ -89,6 +89,7 @@ async fn buy_in(
     let style = for_sale(tx, request.style, user, request.cost_tokens.get()).await?;
     let cost: Tokens = column(style.cost.try_into())?;
     require_room(tx, user, request.count).await?;
+    require_use(tx, user, style.version).await?;
     let expires_at = Utc::now() + VALID;
     let ids = insert(
         app,
@@ -149,6 +150,35 @@ async fn require_room(tx: &mut PgTransaction<'_>, user: UserId, count: u32) -> A
             value: held.to_string(),
             min: "0".to_owned(),
             max: HELD_MAX.to_string(),
+        }
+        .into());
+    }
+    Ok(())
+}
+
+/// Refuses to pay another style ahead while more were paid ahead and never used than anybody's bad luck explains: the style is in the
+/// device's hands from the purchase on, and what is not used is paid back. As many as are paid back without a look; more of what one
+/// has already is always to be had. The user's row is locked.
+async fn require_use(tx: &mut PgTransaction<'_>, user: UserId, version: i64) -> Answer<()> {
+    let unused = sqlx::query_scalar!(
+        r#"SELECT count(*) AS "unused!"
+             FROM (SELECT style_version_id
+                     FROM vouchers
+                    WHERE user_id = $1 AND created_at > now() - interval '30 days' AND style_version_id <> $2
+                 GROUP BY style_version_id
+                   HAVING NOT bool_or(state = 'redeemed')) AS styles"#,
+        user.get(),
+        version,
+    )
+    .fetch_one(&mut **tx)
+    .await?;
+    let budget = void::budget(tx, user).await?;
+    if unused >= budget {
+        return Err(Refusal::NumberOutOfRange {
+            name: "styles paid ahead and not used".to_owned(),
+            value: (unused + 1).to_string(),
+            min: "0".to_owned(),
+            max: budget.to_string(),
         }
         .into());
     }

@@ -86,9 +86,9 @@ pub(crate) async fn agreed(
             Ok(payment) => settling::apply(&app, &purchase, &payment).await?,
             Err(error) => {
                 tracing::warn!(purchase = %purchase.id, %error, "not confirmed");
-                settling::ask(&app, &find(&app, &order).await?).await?;
+                settling::ask(&app, &find(&app, &order).await?).await?
             }
-        }
+        };
     }
     answer(&app, &find(&app, &order).await?).await
 }

@@ -2,6 +2,7 @@
 //! operators. The provider is asked outside of any transaction; what it says is applied in one, and twice changes nothing.
 
 use atelier_contract::{PurchaseId, PurchaseStatus, Tokens, UserId};
+use chrono::Utc;
 use rust_decimal::Decimal;
 use rust_decimal::prelude::ToPrimitive as _;
 use sqlx::PgTransaction;
@@ -124,7 +125,7 @@ pub(crate) async fn ask(app: &App, purchase: &Purchase) -> Answer<Asked> {
         }
     }
     match found {
-        Some(payment) => apply(app, purchase, &payment).await?,
+        Some(payment) => return apply(app, purchase, &payment).await,
         None if purchase.lapsed => give_up(app, purchase).await?,
         None => {}
     }
@@ -144,13 +145,14 @@ fn is_that_of(purchase: &Purchase, payment: &Payment) -> bool {
     payment.order == purchase.order && payment.total == purchase.total && payment.currency == purchase.currency
 }
 
-/// Applies what the provider says, in one transaction.
-pub(crate) async fn apply(app: &App, purchase: &Purchase, payment: &Payment) -> Answer<()> {
+/// Applies what the provider says, in one transaction. It is not [`Asked::Clear`] while money is still to be given back that came too late.
+pub(crate) async fn apply(app: &App, purchase: &Purchase, payment: &Payment) -> Answer<Asked> {
     if !is_that_of(purchase, payment) {
-        return differs(app, purchase, payment).await;
+        differs(app, purchase, payment).await?;
+        return Ok(Asked::Clear);
     }
     if apply_in(app, purchase, payment).await? {
-        return Ok(());
+        return Ok(Asked::Clear);
     }
     paid_too_late(app, purchase, payment).await
 }
@@ -290,24 +292,48 @@ async fn differs(app: &App, purchase: &Purchase, payment: &Payment) -> Answer<()
     }
 }
 
-/// Money for a purchase that was given up is given back; `reconcile` names it as long as that is not done.
-async fn paid_too_late(app: &App, purchase: &Purchase, payment: &Payment) -> Answer<()> {
+/// Money for a purchase that was given up is given back; `reconcile` names it as long as that is not done, and it is asked about again
+/// until then.
+async fn paid_too_late(app: &App, purchase: &Purchase, payment: &Payment) -> Answer<Asked> {
     const REASON: &str = "paid after it was given up";
     if payment.cancelled >= payment.total {
-        return remark(app, purchase, None).await;
+        remark(app, purchase, None).await?;
+        return Ok(Asked::Clear);
     }
     tracing::error!(purchase = %purchase.id, "{REASON}");
     remark(app, purchase, Some(REASON)).await?;
-    let Some(payments) = &app.payments else { return Ok(()) };
-    let (left, once) = (payment.total - payment.cancelled, format!("late-{}", purchase.order));
+    hint_once(app, purchase).await?;
+    let Some(payments) = &app.payments else {
+        return Ok(Asked::Unclear);
+    };
+    // The provider keeps a refusal under this name for two weeks, so that it is another every hour. No more is ever given back than is
+    // left: what was done under one name is seen before another is tried.
+    let hour = Utc::now().timestamp() / 3600;
+    let (left, once) = (
+        payment.total - payment.cancelled,
+        format!("late-{}-{hour}", purchase.order),
+    );
     match payments.cancel(&payment.key, left, REASON, &once).await {
-        Ok(back) if back.cancelled >= back.total => remark(app, purchase, None).await,
-        Ok(_) => Ok(()),
-        Err(error) => {
-            unclear(purchase, &error);
-            Ok(())
+        Ok(back) if back.cancelled >= back.total => {
+            remark(app, purchase, None).await?;
+            Ok(Asked::Clear)
         }
+        Ok(_) => Ok(Asked::Unclear),
+        Err(error) => Ok(unclear(purchase, &error)),
     }
+}
+
+/// A hint of our own, for where no webhook comes: a purchase that was given up is asked about only when something hints at it.
+async fn hint_once(app: &App, purchase: &Purchase) -> Answer<()> {
+    sqlx::query!(
+        r#"INSERT INTO payment_events (transmission_id, order_id, body)
+           VALUES ('late-' || $1::text, $1, '{}')
+               ON CONFLICT DO NOTHING"#,
+        purchase.order,
+    )
+    .execute(&app.pool)
+    .await?;
+    Ok(())
 }
 
 async fn remark(app: &App, purchase: &Purchase, memo: Option<&str>) -> Answer<()> {

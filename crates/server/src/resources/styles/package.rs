@@ -105,21 +105,33 @@ pub(crate) async fn fetch(
     Ok(Json(package(newest, &device)?))
 }
 
-/// The encrypted LoRA. Of no use without a wrapped key, so that whoever is signed in may fetch it.
+/// The encrypted LoRA, of no use without a wrapped key: of one's own style, of one that others see, and of a version that one has a ticket
+/// or a voucher for. Nobody else learns that there is one.
 #[utoipa::path(get, path = "/styles/{id}/versions/{number}", tag = "styles",
     params(("id" = StyleId, Path), ("number" = i32, Path, minimum = 1)),
     responses((status = 200, content_type = "application/octet-stream"), (status = 307)))]
 pub(crate) async fn lora(
     State(app): State<App>,
-    _caller: Caller,
+    caller: Caller,
     Path((id, number)): Path<(StyleId, i32)>,
 ) -> Answer<Response> {
+    // From the primary: a ticket was bought a moment ago.
     let key = sqlx::query_scalar!(
-        "SELECT object_key FROM style_versions WHERE style_id = $1 AND number = $2",
+        r#"SELECT style_versions.object_key
+             FROM style_versions
+             JOIN styles ON styles.id = style_versions.style_id
+             JOIN users ON users.id = styles.artist_id
+            WHERE style_versions.style_id = $1
+              AND style_versions.number = $2
+              AND (styles.artist_id = $3
+                   OR (styles.published_at IS NOT NULL AND styles.is_active AND NOT styles.is_flagged AND users.is_active)
+                   OR EXISTS (SELECT FROM tickets WHERE user_id = $3 AND style_version_id = style_versions.id)
+                   OR EXISTS (SELECT FROM vouchers WHERE user_id = $3 AND style_version_id = style_versions.id))"#,
         id.get(),
         number,
+        caller.user.get(),
     )
-    .fetch_optional(&app.reads)
+    .fetch_optional(&app.pool)
     .await?
     .ok_or_else(|| unknown(id))?;
     uploads::serve(&app, &key).await

@@ -5,6 +5,7 @@ use std::ops::Range;
 
 use bytes::Bytes;
 use futures_util::StreamExt as _;
+use object_store::WriteMultipart;
 use serde::Deserialize;
 
 use super::discarded;
@@ -47,9 +48,20 @@ async fn part(app: &App, brought: &Brought, range: Range<u64>) -> object_store::
 }
 
 async fn encrypt(app: &App, from: &Brought, to: &str, key: &[u8; 32]) -> Result<(), CheckError> {
+    let mut writer = app.objects.writer(to).await?;
+    if let Err(error) = encrypt_to(&mut writer, app, from, key).await {
+        if let Err(error) = writer.abort().await {
+            tracing::warn!(key = to, %error, "a part of an object stays behind");
+        }
+        return Err(error);
+    }
+    writer.finish().await?;
+    Ok(())
+}
+
+async fn encrypt_to(writer: &mut WriteMultipart, app: &App, from: &Brought, key: &[u8; 32]) -> Result<(), CheckError> {
     let mut plain = app.objects.brought(from, None).await?.into_stream();
     let mut cipher = ChunkCipher::new(key);
-    let mut writer = app.objects.writer(to).await?;
     let mut held: Vec<u8> = Vec::with_capacity(2 * CHUNK_BYTES);
     while let Some(part) = plain.next().await {
         held.extend_from_slice(&part?);
@@ -62,7 +74,6 @@ async fn encrypt(app: &App, from: &Brought, to: &str, key: &[u8; 32]) -> Result<
         writer.wait_for_capacity(2).await?;
     }
     writer.write(&sealed(&mut cipher, &held, true)?);
-    writer.finish().await?;
     Ok(())
 }
 

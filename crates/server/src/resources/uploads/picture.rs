@@ -4,7 +4,8 @@ use std::io::Cursor;
 
 use image::codecs::jpeg::JpegEncoder;
 use image::{DynamicImage, ImageDecoder as _, ImageFormat, ImageReader, Limits};
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, SemaphorePermit};
+use tokio::task::JoinError;
 
 use super::discarded;
 use super::verify::{CheckError, Checked};
@@ -24,13 +25,12 @@ static DESK: Semaphore = Semaphore::const_new(1);
 
 /// A picture in quarantine, checked and written anew to its place.
 pub(super) async fn check(app: &App, brought: &Brought) -> Result<Checked, CheckError> {
-    let Ok(_seat) = DESK.acquire().await else {
+    let Ok(seat) = DESK.acquire().await else {
         return Err(CheckError::Content("the server is stopping".to_owned()));
     };
     // At most what the purpose allows: its size was declared and checked.
     let bytes = app.objects.brought_whole(brought).await?;
-    let written = tokio::task::spawn_blocking(move || rewrite(&bytes)).await;
-    let picture = match written {
+    let picture = match at_desk(seat, move || rewrite(&bytes)).await {
         Ok(picture) => picture.map_err(CheckError::Content)?,
         Err(error) => {
             tracing::warn!(%error, "a decoder gave up on a picture");
@@ -45,6 +45,18 @@ pub(super) async fn check(app: &App, brought: &Brought) -> Result<Checked, Check
         size_px: Some(picture.size_px),
         content_key: None,
     })
+}
+
+/// Does the work in a seat that is free when the work is done, not when nobody waits for it any more: who hangs up ends no decoding.
+async fn at_desk<T: Send + 'static>(
+    seat: SemaphorePermit<'static>,
+    work: impl FnOnce() -> T + Send + 'static,
+) -> Result<T, JoinError> {
+    tokio::task::spawn_blocking(move || {
+        let _seat = seat;
+        work()
+    })
+    .await
 }
 
 struct Picture {
@@ -105,7 +117,27 @@ fn damaged(error: image::ImageError) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::mpsc;
+    use std::time::{Duration, Instant};
+
     use super::*;
+
+    #[tokio::test]
+    async fn a_desk_is_taken_until_its_work_is_done_whoever_waits_for_it() {
+        static DESK: Semaphore = Semaphore::const_new(1);
+        let (end, ended) = mpsc::channel::<()>();
+        let seat = DESK.acquire().await.expect("never closed");
+        let work = at_desk(seat, move || ended.recv());
+        let waited = tokio::time::timeout(Duration::from_millis(50), work).await;
+        assert!(waited.is_err(), "it is under way when nobody waits any more");
+        assert!(DESK.try_acquire().is_err());
+        end.send(()).expect("it still works");
+        let deadline = Instant::now() + Duration::from_secs(20);
+        while DESK.try_acquire().is_err() {
+            assert!(Instant::now() < deadline, "nobody works, and it is taken");
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    }
 
     fn png(width: u32, height: u32) -> Vec<u8> {
         let mut bytes = Cursor::new(Vec::new());

@@ -58,7 +58,8 @@ impl Program {
         command
             .env("ATELIER_LIMITS__PER_ADDRESS_MIN", "0")
             .env("ATELIER_LIMITS__PER_USER_MIN", "0")
-            .env("ATELIER_LIMITS__PER_DEVICE_MIN", "0");
+            .env("ATELIER_LIMITS__PER_DEVICE_MIN", "0")
+            .env("ATELIER_LIMITS__REQUESTS_PER_ADDRESS_MAX", "100000");
         command.envs(settings.iter().copied()).stdin(Stdio::null());
         command
     }
