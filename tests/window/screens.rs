@@ -38,13 +38,22 @@ async fn every_screen_can_be_used_by_everybody() {
     for (language, theme) in [("en", "light"), ("en", "dark"), ("ko", "light"), ("ko", "dark")] {
         broken.extend(look_over_screens(&window, "", language, theme).await);
     }
-    look_like(&window, "en", "dark").await;
-    broken.extend(look_over_dialogs(&window).await);
     window.close(&stage).await;
     assert!(broken.is_empty(), "{}", broken.join("\n"));
 }
 
-/// What lies over the screens of a library with a trained style and pictures.
+#[tokio::test]
+async fn what_lies_over_the_screens_can_be_used_by_everybody() {
+    let stage = Stage::new();
+    library_of_an_artist(&stage.home);
+    stage.home.run("generate --tags cat,beach,noon --seed 11 --count 2").ok();
+    let window = Window::open(&stage).await;
+    look_like(&window, "en", "dark").await;
+    let broken = look_over_dialogs(&window).await;
+    window.close(&stage).await;
+    assert!(broken.is_empty(), "{}", broken.join("\n"));
+}
+
 async fn look_over_dialogs(window: &Window) -> Vec<String> {
     let mut broken = Vec::new();
     let leave = async || {
