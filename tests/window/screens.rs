@@ -46,7 +46,10 @@ async fn every_screen_can_be_used_by_everybody() {
 async fn what_lies_over_the_screens_can_be_used_by_everybody() {
     let stage = Stage::new();
     library_of_an_artist(&stage.home);
-    stage.home.run("generate --tags cat,beach,noon --seed 11 --count 2").ok();
+    stage
+        .home
+        .run("generate --tags cat,beach,noon --seed 11 --count 2")
+        .ok();
     let window = Window::open(&stage).await;
     look_like(&window, "en", "dark").await;
     let broken = look_over_dialogs(&window).await;
