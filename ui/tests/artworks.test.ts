@@ -10,37 +10,10 @@ import { undo } from "$lib/undo.svelte";
 import { ArtworksState } from "../src/screens/artworks/artworks.svelte";
 import ArtworksOf from "./ArtworksOf.svelte";
 import { expectAccessible } from "./axe";
+import { artwork, style as styleOf } from "./records";
 import { refuse, studioThat } from "./studio";
 
-const style = (id: number, name: string): Style => ({
-  id,
-  name,
-  base_model: "starter",
-  training_status: "pending",
-  training_failure: null,
-  model_path: null,
-  imported: false,
-  usage_count: 0,
-  valid_artworks: 2,
-  invalid_artworks: 0,
-  created_at: "2026-11-20T10:00:00Z",
-  updated_at: "2026-11-20T10:00:00Z",
-});
-
-const artwork = (id: number, of: number): Artwork => ({
-  id,
-  style: of,
-  path: "",
-  file_name: `${id}.png`,
-  width_px: 600,
-  height_px: 400,
-  crop: null,
-  quarter_turns: 0,
-  is_valid: true,
-  validation_reason: null,
-  tags: [],
-  created_at: "2026-01-01T00:00:00Z",
-});
+const style = (id: number, name: string) => styleOf(id, name, { valid_artworks: 2 });
 
 const report = (part: Partial<ImportReport>): ImportReport => ({
   imported: [],

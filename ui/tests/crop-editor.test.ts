@@ -7,21 +7,9 @@ import CropEditor from "../src/screens/artworks/CropEditor.svelte";
 import { turned } from "../src/screens/artworks/crop";
 import { Editing } from "../src/screens/artworks/editing.svelte";
 import { expectAccessible } from "./axe";
+import { artwork as artworkOf } from "./records";
 
-const artwork: Artwork = {
-  id: 7,
-  style: 1,
-  path: "",
-  file_name: "ink.png",
-  width_px: 600,
-  height_px: 400,
-  crop: null,
-  quarter_turns: 0,
-  is_valid: true,
-  validation_reason: null,
-  tags: [],
-  created_at: "2026-01-01T00:00:00Z",
-};
+const artwork = artworkOf(7, 1, { file_name: "ink.png" });
 
 let editing: Editing;
 

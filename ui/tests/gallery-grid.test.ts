@@ -3,9 +3,9 @@ import { flushSync } from "svelte";
 import { expect, test, vi } from "vitest";
 import { page, userEvent } from "vitest/browser";
 import { render } from "vitest-browser-svelte";
-import type { Card } from "$lib/bindings";
 import { Cards } from "../src/screens/gallery/cards.svelte";
 import { expectAccessible } from "./axe";
+import { card } from "./records";
 import PictureGridOf from "./PictureGridOf.svelte";
 
 const COUNT = 100_000;
@@ -13,22 +13,11 @@ const COUNT = 100_000;
 const CELLS_MAX = 200;
 const ids = Array.from({ length: COUNT }, (_, place) => COUNT - place);
 
-const card = (id: number): Card => ({
-  id,
-  width: 128,
-  height: 128,
-  rating: 0,
-  styles: [],
-  created_at: "2026-11-23T00:00:00Z",
-  seed: "1",
-  prompt: `prompt ${id}`,
-});
-
 /** A studio that takes a while, and remembers what it was asked. */
 function slowStudio(delay_ms: number) {
   return vi.fn(async (asked: number[]) => {
     await new Promise((resolve) => setTimeout(resolve, delay_ms));
-    return { status: "ok" as const, data: asked.map(card) };
+    return { status: "ok" as const, data: asked.map((id) => card(id)) };
   });
 }
 

@@ -2,41 +2,19 @@
 import { afterEach, expect, test } from "vitest";
 import { page, userEvent } from "vitest/browser";
 import { render } from "vitest-browser-svelte";
-import { type Card, events, type GalleryFilter, type GenerationDetail } from "$lib/bindings";
+import { events, type GalleryFilter, type GenerationDetail } from "$lib/bindings";
 import { toasts } from "$lib/toasts.svelte";
 import { undo } from "$lib/undo.svelte";
 import { expectAccessible } from "./axe";
 import GalleryOf from "./GalleryOf.svelte";
+import { card, detail as detailOf } from "./records";
 import { refuse, studioThat, visit } from "./studio";
 
-const card = (id: number): Card => ({
-  id,
-  width: 128,
-  height: 128,
-  rating: 0,
-  styles: [],
-  created_at: "2026-11-23T00:00:00Z",
-  seed: "1",
-  prompt: `prompt ${id}`,
-});
-
-const detail = (id: number): GenerationDetail => ({
-  ...card(id),
-  job: 1,
-  negative_prompt: "",
-  tags: [],
-  negative: [],
-  aspect: "1:1",
-  steps: 20,
-  guidance: 7,
-  sampler: "ddim",
-  model: "starter",
-  architecture: "sd15-small",
-  styles: [{ style: 1, name: "ink", strength: 1, layers_matched: 264, layers: 264, base_model_matches: false }],
-  signed: true,
-  bytes: 1,
-  path: `/${id}.png`,
-});
+const detail = (id: number): GenerationDetail =>
+  detailOf(id, {
+    styles: [{ style: 1, name: "ink", strength: 1, layers_matched: 264, layers: 264, base_model_matches: false }],
+    signed: true,
+  });
 
 let end: () => void = () => undefined;
 afterEach(async () => {

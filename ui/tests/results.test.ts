@@ -9,6 +9,7 @@ import { undo } from "$lib/undo.svelte";
 import { kept } from "../src/screens/generate/draft";
 import { GenerateState } from "../src/screens/generate/generate.svelte";
 import { Results } from "../src/screens/generate/results.svelte";
+import { card as cardOf, detail as detailOf } from "./records";
 import { studioThat } from "./studio";
 import VaryOf from "./VaryOf.svelte";
 
@@ -16,34 +17,14 @@ const there = new Map<number, number>();
 let asked: { command: string; arguments: unknown }[] = [];
 let end: () => void = () => undefined;
 
-const card = (id: number): Card => ({
-  id,
-  width: 128,
-  height: 128,
-  rating: there.get(id) ?? 0,
-  styles: [],
-  created_at: "2026-11-23T00:00:00Z",
-  seed: "1",
-  prompt: `prompt ${id}`,
-});
+const card = (id: number): Card => cardOf(id, { rating: there.get(id) ?? 0 });
 
-const detail = (id: number): GenerationDetail => ({
-  ...card(id),
-  job: 1,
-  negative_prompt: "",
-  tags: ["cat"],
-  negative: [],
-  aspect: "1:1",
-  steps: 20,
-  guidance: 7,
-  sampler: "ddim",
-  model: "starter",
-  architecture: "sd15-small",
-  styles: [{ style: 3, name: "ink", strength: 1, layers_matched: 264, layers: 264, base_model_matches: true }],
-  signed: false,
-  bytes: 1,
-  path: `/${id}.png`,
-});
+const detail = (id: number): GenerationDetail =>
+  detailOf(id, {
+    ...card(id),
+    tags: ["cat"],
+    styles: [{ style: 3, name: "ink", strength: 1, layers_matched: 264, layers: 264, base_model_matches: true }],
+  });
 
 const job = (id: number, status: Job["status"]): Job => ({
   id,

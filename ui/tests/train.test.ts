@@ -2,8 +2,8 @@
 import { afterEach, expect, test } from "vitest";
 import { page } from "vitest/browser";
 import { render } from "vitest-browser-svelte";
-import type { Style } from "$lib/bindings";
 import { styles } from "$lib/styles.svelte";
+import { style } from "./records";
 import { refuse, studioThat, visit } from "./studio";
 import TrainOf from "./TrainOf.svelte";
 
@@ -11,21 +11,6 @@ let end: () => void = () => undefined;
 afterEach(async () => {
   await visit("");
   end();
-});
-
-const style = (id: number, name: string): Style => ({
-  id,
-  name,
-  base_model: "starter",
-  training_status: "pending",
-  training_failure: null,
-  model_path: null,
-  imported: false,
-  usage_count: 0,
-  valid_artworks: 0,
-  invalid_artworks: 0,
-  created_at: "2026-11-23T00:00:00Z",
-  updated_at: "2026-11-23T00:00:00Z",
 });
 
 test("the style of the address is taken over once, and again by the next link to it", async () => {
