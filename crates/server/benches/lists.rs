@@ -2,8 +2,9 @@
 //! `cargo bench -p atelier-server --bench lists`.
 //!
 //! The server is the program itself, whose memory is looked at afterwards; its database, `atelier-server load` and who asks are on the
-//! same machine. A time counts from when its request was due, so that waiting behind a slow one counts too. Fails when the slowest of a
-//! hundred takes longer than is allowed, or the server more memory.
+//! same machine. A time counts from when its request was due, so that waiting behind a slow one counts too. Every list is measured in
+//! several rounds, minutes apart: a pause of the machine makes forty of 2,000 requests late, which is more than one in a hundred, but
+//! only in its round. Fails when the median of a list's 99th percentiles is above what is allowed, or the server's memory is.
 
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::path::Path;
@@ -22,7 +23,8 @@ use tokio::time::{Instant, sleep_until};
 
 const RATE_PER_S: u32 = 200;
 const CONNECTIONS: u32 = 8;
-const ROUND_S: u32 = 15;
+const ROUNDS: usize = 3;
+const ROUND_S: u32 = 10;
 /// Pages that somebody leafs through before they begin anew.
 const PAGES: usize = 5;
 const P99_MS_MAX: f64 = 20.0;
@@ -172,7 +174,7 @@ async fn tokens(cluster: &Cluster) -> anyhow::Result<Vec<String>> {
     sessions.into_iter().map(token).collect()
 }
 
-/// Gives the slowest of a hundred of the slowest list, in ms.
+/// Gives the 99th percentile of the slowest list, in ms.
 async fn measure(cluster: &Cluster, base: &str) -> anyhow::Result<f64> {
     let tokens = tokens(cluster).await?;
     // What the load left to be written is written now: with lists it has nothing to do.
@@ -180,26 +182,52 @@ async fn measure(cluster: &Cluster, base: &str) -> anyhow::Result<f64> {
         .execute(&mut PgConnection::connect(&cluster.url(DATABASE)).await?)
         .await?;
     let client = reqwest::Client::new();
+    let mut rounds = vec![Vec::new(); LISTS.len()];
+    for _ in 0..ROUNDS {
+        for ((name, path, own), rounds) in LISTS.iter().zip(&mut rounds) {
+            let tokens: &[String] = if *own { &tokens } else { &[] };
+            let round = round(&client, base, *path, tokens).await?;
+            writeln!(
+                std::io::stdout().lock(),
+                "{name:18} p50 {:5.1} ms, p99 {:5.1} ms, all within {:.1} ms",
+                round.p50_ms,
+                round.p99_ms,
+                round.slowest_ms,
+            )?;
+            rounds.push(round);
+        }
+    }
     let mut slowest: f64 = 0.0;
-    for (name, path, own) in LISTS {
-        let begun = Instant::now() + Duration::from_millis(10);
-        let tokens: &[String] = if own { &tokens } else { &[] };
-        let each = (0..CONNECTIONS).map(|asker| leaf(&client, base, path, tokens, begun, asker));
-        let mut took = futures_util::future::try_join_all(each).await?.concat();
-        took.sort_by(f64::total_cmp);
-        let of_hundred = |n: usize| took[(took.len() * n / 100).min(took.len() - 1)];
-        let mut out = std::io::stdout().lock();
+    for ((name, ..), rounds) in LISTS.iter().zip(&mut rounds) {
+        rounds.sort_by(|a, b| a.p99_ms.total_cmp(&b.p99_ms));
+        let p99 = rounds[ROUNDS / 2].p99_ms;
         writeln!(
-            out,
-            "{name:18} {} pages: p50 {:5.1} ms, p99 {:5.1} ms of at most {P99_MS_MAX}, all within {:.1} ms",
-            took.len(),
-            of_hundred(50),
-            of_hundred(99),
-            of_hundred(100),
+            std::io::stdout().lock(),
+            "{name:18} p99, the median of {ROUNDS} rounds: {p99:5.1} ms of at most {P99_MS_MAX}"
         )?;
-        slowest = slowest.max(of_hundred(99));
+        slowest = slowest.max(p99);
     }
     Ok(slowest)
+}
+
+#[derive(Clone)]
+struct Round {
+    p50_ms: f64,
+    p99_ms: f64,
+    slowest_ms: f64,
+}
+
+async fn round(client: &reqwest::Client, base: &str, path: fn() -> String, tokens: &[String]) -> anyhow::Result<Round> {
+    let begun = Instant::now() + Duration::from_millis(10);
+    let each = (0..CONNECTIONS).map(|asker| leaf(client, base, path, tokens, begun, asker));
+    let mut took = futures_util::future::try_join_all(each).await?.concat();
+    took.sort_by(f64::total_cmp);
+    let of_hundred = |n: usize| took[(took.len() * n / 100).min(took.len() - 1)];
+    Ok(Round {
+        p50_ms: of_hundred(50),
+        p99_ms: of_hundred(99),
+        slowest_ms: of_hundred(100),
+    })
 }
 
 /// One of those who ask: page after page, each when it is due. Gives the times in ms.
