@@ -7,6 +7,7 @@ mod address;
 
 use atelier_studio::contract::Refusal;
 use atelier_studio::picture::signature;
+use atelier_studio::thumbnails::Side;
 use atelier_studio::{Error, samples, thumbnails, training};
 use tauri::http::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderValue, X_CONTENT_TYPE_OPTIONS};
 use tauri::http::{Request, Response, StatusCode};
@@ -69,7 +70,11 @@ async fn read(house: &House, wanted: &Wanted) -> Result<Vec<u8>, Refusal> {
         Wanted::Preview { job, index } => return Ok(studio.preview(*job, *index)?),
         Wanted::Training { job, step, index } => training::sample(studio.library(), *job, *step, *index)?,
         Wanted::Signature => signature::image_path(studio.library())?,
-        Wanted::Sample { sample, index } => samples::picture(house.config(), sample, *index)?,
+        Wanted::Sample { sample, index } => {
+            let picture = samples::picture(house.config(), sample, *index)?;
+            let small = house.thumbnails().shipped(studio.library(), &picture, Side::Small);
+            small.await?
+        }
     };
     let _turn = TURNS.acquire().await;
     tokio::fs::read(&file)

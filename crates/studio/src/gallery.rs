@@ -33,6 +33,9 @@ const THOSE_THERE: &str =
 const THOSE_REMOVED: &str =
     "generations INDEXED BY idx_generations_removed WHERE status = 'completed' AND removed_at IS NOT NULL";
 
+const THOSE_HIDDEN: &str =
+    "generations INDEXED BY idx_generations_hidden WHERE status <> 'completed' OR removed_at IS NOT NULL";
+
 /// What pictures are looked for. The default finds all.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
 #[cfg_attr(feature = "specta", derive(specta::Type))]
@@ -89,15 +92,22 @@ pub async fn find(library: &Library, filter: &GalleryFilter) -> Result<Vec<Gener
 
 /// The one place where what a person looks for becomes SQL.
 ///
-/// The order of the tables is laid down (`CROSS JOIN`), since SQLite knows nothing of how many pictures have a word: words give ids in
-/// the order of the answer, each is looked up in the index that the gallery has for itself, and the rows, whose JSON is long,
-/// are not touched. Nothing is sorted and nothing kept on the way.
+/// SQLite knows nothing of how many pictures have a word, so it is told where to begin: words give ids in the order of the answer, and
+/// the few that the gallery does not show are left out. Only where days or ratings are asked for is each looked up, in the index that
+/// the gallery has for itself (`CROSS JOIN` lays down the order). The rows, whose JSON is long, are never touched, and nothing is sorted.
 fn query(filter: &GalleryFilter) -> Result<QueryBuilder<Sqlite>, Error> {
     let mut query = QueryBuilder::new("SELECT json_group_array(id) FROM (SELECT generations.id FROM ");
     let mut order = " ORDER BY generations.id DESC)";
     match (words(&filter.text), filter.removed) {
         (None, false) => {
             query.push(THOSE_THERE);
+        }
+        (Some(words), false) if filter.from.is_none() && filter.to.is_none() && filter.rating_min.is_none() => {
+            query.push("(SELECT rowid AS id FROM generation_words WHERE generation_words MATCH ");
+            query
+                .push_bind(words)
+                .push(") AS generations WHERE id NOT IN (SELECT id FROM ");
+            query.push(THOSE_HIDDEN).push(")");
         }
         (Some(words), false) => {
             query.push("generation_words CROSS JOIN ").push(THOSE_THERE);

@@ -9,6 +9,7 @@
 //! once however often it is asked for, and all decoders together keep within [`PIXELS_AT_ONCE`].
 
 use std::collections::HashMap;
+use std::ffi::OsStr;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -196,6 +197,36 @@ impl Thumbnails {
         if side.is_none() && picture.is_whole() {
             return Ok(original);
         }
+        self.kept(library, &original, picture, side).await
+    }
+
+    /// A file that shows `original`, a picture that ships with the program, with a longest side of `side`. Another version's picture of
+    /// the same name counts as the same one only if its file is exactly as long.
+    ///
+    /// # Errors
+    /// As [`Thumbnails::file`].
+    pub async fn shipped(&self, library: &Library, original: &Path, side: Side) -> Result<PathBuf, Error> {
+        let facts = fs::metadata(original).map_err(Error::file(original))?;
+        let (width_px, height_px) = image::image_dimensions(original).map_err(damaged(original))?;
+        let part = |of: Option<&OsStr>| of.unwrap_or_default().to_string_lossy().replace(['.', '/'], "_");
+        let shelf = part(original.parent().and_then(Path::file_name));
+        let picture = Picture {
+            url: format!("{shelf}/{}-{}.jpg", part(original.file_stem()), facts.len()),
+            width_px,
+            height_px,
+            crop: None,
+            quarter_turns: 0,
+        };
+        self.kept(library, original, &picture, Some(side)).await
+    }
+
+    async fn kept(
+        &self,
+        library: &Library,
+        original: &Path,
+        picture: &Picture,
+        side: Option<Side>,
+    ) -> Result<PathBuf, Error> {
         let path = picture.thumbnail(library.folder(), side);
         if is_there(&path) {
             return Ok(path);
@@ -203,7 +234,7 @@ impl Thumbnails {
         let turn = self.turn(&path);
         let made = {
             let _mine = turn.lock().await;
-            self.make(&original, picture, side, &path).await
+            self.make(original, picture, side, &path).await
         };
         self.leave(&path, turn);
         made.map(|()| path)
@@ -244,6 +275,15 @@ impl Thumbnails {
     }
 }
 
+fn damaged(path: &Path) -> impl FnOnce(image::ImageError) -> Refusal {
+    move |error| {
+        tracing::debug!(%error, path = %path.display(), "cannot be decoded");
+        Refusal::ArtworkDamaged {
+            file: path.display().to_string(),
+        }
+    }
+}
+
 /// Without content it is what a power cut left.
 fn is_there(path: &Path) -> bool {
     fs::metadata(path).is_ok_and(|facts| facts.len() > 0)
@@ -251,18 +291,12 @@ fn is_there(path: &Path) -> bool {
 
 /// Decodes, cuts, turns and shrinks. Blocks.
 fn draw(original: &Path, picture: &Picture, side: Option<Side>) -> Result<RgbImage, Error> {
-    let damaged = |error: image::ImageError| {
-        tracing::debug!(%error, path = %original.display(), "cannot be decoded");
-        Refusal::ArtworkDamaged {
-            file: original.display().to_string(),
-        }
-    };
     let mut reader = ImageReader::open(original).map_err(Error::file(original))?;
     reader = reader.with_guessed_format().map_err(Error::file(original))?;
     let mut limits = Limits::default();
     limits.max_alloc = Some(16 * ARTWORK_PIXELS_MAX);
     reader.limits(limits);
-    let mut image = reader.decode().map_err(damaged)?;
+    let mut image = reader.decode().map_err(damaged(original))?;
     if let Some(crop) = picture.crop {
         image = image.crop_imm(crop.left_px, crop.top_px, crop.width_px, crop.height_px);
     }

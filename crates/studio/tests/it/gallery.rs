@@ -199,6 +199,12 @@ async fn a_removed_picture_comes_back_with_its_rating_until_it_is_swept() {
     let path = gallery::show(&desk.library, id).await.unwrap().path;
     gallery::remove(&desk.library, &[id]).await.unwrap();
     assert_eq!(found(&desk, GalleryFilter::default()).await, [twin]);
+    assert_eq!(found(&desk, text("fox")).await, []);
+    let rated = GalleryFilter {
+        rating_min: Some(5),
+        ..text("fox")
+    };
+    assert_eq!(found(&desk, rated).await, []);
     let removed = GalleryFilter {
         removed: true,
         ..text("fox")

@@ -4,6 +4,7 @@ use atelier_studio::artworks;
 use atelier_studio::contract::Refusal;
 use atelier_studio::gallery::{self, GalleryFilter};
 use atelier_studio::picture::signature::{self, SHARE_MIN, SignatureFacts};
+use atelier_studio::thumbnails::{Side, Thumbnails};
 use atelier_studio::{samples, styles};
 use chrono::{TimeDelta, Utc};
 use image::{ImageFormat, RgbaImage};
@@ -18,7 +19,11 @@ async fn a_sample_is_a_style_that_is_ready_to_be_trained() {
     assert_eq!(offered.len(), 3);
     let sample = &offered[0];
     assert_eq!((sample.id.as_str(), sample.name.as_str()), ("neon-night", "Iris Volt"));
-    assert!(samples::picture(&desk.config, &sample.id, 0).unwrap().is_file());
+    let picture = samples::picture(&desk.config, &sample.id, 0).unwrap();
+    let small = Thumbnails::default()
+        .shipped(&desk.library, &picture, Side::Small)
+        .await;
+    assert_eq!(image::image_dimensions(small.unwrap()).unwrap(), (256, 256));
     assert!(samples::picture(&desk.config, &sample.id, sample.artworks).is_err());
 
     let style = samples::open(&desk.library, &desk.config, &sample.id).await.unwrap();
