@@ -1,5 +1,6 @@
 //! How fast and how large the window is. By hand, on a machine that does nothing else:
-//! `ui/node_modules/.bin/tauri build --no-bundle && cargo bench -p atelier-tests --bench window`.
+//! `cargo build --release -p atelier-cli -p atelier-worker && ui/node_modules/.bin/tauri build --no-bundle`, then
+//! `cargo bench -p atelier-tests --bench window`.
 
 #![expect(clippy::print_stdout, reason = "it prints what it measured")]
 
