@@ -152,6 +152,48 @@ test("an open crop outlives an import that ends", async () => {
   await expect.element(frame).toHaveValue(600);
 });
 
+test("what just came is selected, to be tagged", async () => {
+  drop("/more");
+  await expect.poll(() => imports.length).toBe(1);
+  library = [...library, artwork(23, 2)];
+  imports[0]?.end(report(arrived(23)));
+  await expect.element(option(23)).toHaveAttribute("aria-selected", "true");
+});
+
+test("an import that ends leaves alone what was chosen meanwhile", async () => {
+  drop("/more");
+  await expect.poll(() => imports.length).toBe(1);
+  await option(22).click();
+  drop("/again");
+  library = [...library, artwork(23, 2)];
+  imports[0]?.end(report(arrived(23)));
+  await expect.poll(() => imports.length).toBe(2);
+  await expect.element(option(23)).toHaveAttribute("aria-selected", "false");
+  expect([...state.selected]).toEqual([22]);
+  const notValid = page.getByRole("button", { name: /Not valid/ });
+  await notValid.click();
+  imports[1]?.end(report({}));
+  await expect.poll(() => state.imports.work).toBeNull();
+  await expect.element(notValid).toHaveAttribute("aria-pressed", "true");
+});
+
+test("a tag that is being renamed is renamed on those it was begun with", async () => {
+  library = library.map((one) => ({ ...one, tags: ["glow"] }));
+  await state.reload();
+  await option(22).click();
+  drop("/more");
+  await expect.poll(() => imports.length).toBe(1);
+  await page.getByRole("button", { name: "Rename a tag" }).click();
+  library = [...library, artwork(23, 2)];
+  imports[0]?.end(report(arrived(23)));
+  await expect.element(option(23)).toBeVisible();
+  expect([...state.selected]).toEqual([22]);
+  page.getByRole("listbox").element().focus();
+  await userEvent.keyboard("{Escape}");
+  await option(22).click();
+  await expect.element(page.getByRole("button", { name: "Rename a tag" })).toBeVisible();
+});
+
 test("an import that ends leaves another style alone and reports to its own", async () => {
   drop("/more");
   await expect.poll(() => imports.length).toBe(1);

@@ -201,10 +201,11 @@ impl Thumbnails {
     }
 
     /// A file that shows `original`, a picture that ships with the program, with a longest side of `side`. Another version's picture of
-    /// the same name counts as the same one only if its file is exactly as long.
+    /// the same name counts as the same one only if its file is exactly as long. Where none can be kept, on a full disk, `original`
+    /// itself.
     ///
     /// # Errors
-    /// As [`Thumbnails::file`].
+    /// [`Refusal::FileMissing`], [`Refusal::ArtworkDamaged`].
     pub async fn shipped(&self, library: &Library, original: &Path, side: Side) -> Result<PathBuf, Error> {
         let facts = fs::metadata(original).map_err(Error::file(original))?;
         let (width_px, height_px) = image::image_dimensions(original).map_err(damaged(original))?;
@@ -217,7 +218,11 @@ impl Thumbnails {
             crop: None,
             quarter_turns: 0,
         };
-        self.kept(library, original, &picture, Some(side)).await
+        let small = self.kept(library, original, &picture, Some(side)).await;
+        Ok(small.unwrap_or_else(|error| {
+            tracing::warn!(%error, path = %original.display(), "shown without a thumbnail");
+            original.to_owned()
+        }))
     }
 
     async fn kept(

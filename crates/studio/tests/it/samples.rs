@@ -40,6 +40,17 @@ async fn a_sample_is_a_style_that_is_ready_to_be_trained() {
 }
 
 #[tokio::test]
+async fn a_sample_is_shown_also_where_no_thumbnail_can_be_kept() {
+    let desk = Desk::new().await;
+    let picture = samples::picture(&desk.config, "neon-night", 0).unwrap();
+    std::fs::write(desk.library.folder().join("thumbnails"), b"in the way of the folder").unwrap();
+    let shown = Thumbnails::default()
+        .shipped(&desk.library, &picture, Side::Small)
+        .await;
+    assert_eq!(shown.unwrap(), picture);
+}
+
+#[tokio::test]
 async fn a_removed_style_comes_back_also_when_its_name_was_taken() {
     let desk = Desk::new().await;
     let style = desk.style().await;

@@ -41,7 +41,10 @@ export class ArtworksState {
   refusal = $state.raw<Refusal | null>(null);
   dataset = $state.raw<DatasetReport | null>(null);
   datasetRefusal = $state.raw<Refusal | null>(null);
-  readonly imports = new Imports((style, ended) => this.#ended(style, ended));
+  readonly imports = new Imports(
+    () => (this.#before = { selected: this.selected, filter: this.filter }),
+    (style, ended) => this.#ended(style, ended),
+  );
   /** Paths that wait for a style to go to. */
   waiting = $state.raw<readonly string[]>([]);
   /** Whether a new style is being named. */
@@ -50,6 +53,10 @@ export class ArtworksState {
   lookingBack = $state(false);
   /** The artwork in the crop editor. */
   cropping = $state<number | null>(null);
+  /** Whether a tag of the selected ones is being put in another's place. */
+  renaming = $state(false);
+  /** What was chosen when the import under way began. */
+  #before: { selected: Selection; filter: Filter } | null = null;
   #style = $state<number | null>(null);
 
   /** What became of the last import into the style that is shown. */
@@ -76,6 +83,7 @@ export class ArtworksState {
     this.list = this.dataset = null;
     this.selected = new Set();
     this.active = this.cropping = null;
+    this.renaming = false;
     this.filter = "all";
     await this.reload();
   }
@@ -161,9 +169,10 @@ export class ArtworksState {
 
   #arrived(style: number, report: ImportReport): void {
     const ids = report.imported.map(({ artwork }) => artwork);
-    const inDialog = this.cropping !== null || this.naming || this.lookingBack;
-    if (style === this.#style && !inDialog) {
-      // What just came is what will be tagged next.
+    const busy = this.cropping !== null || this.naming || this.lookingBack || this.renaming;
+    const untouched = this.selected === this.#before?.selected && this.filter === this.#before.filter;
+    if (style === this.#style && untouched && !busy) {
+      // What just came is what will be tagged next, unless somebody has turned to something else meanwhile.
       this.selected = new Set(ids);
       this.active = ids[0] ?? this.active;
       this.filter = "all";

@@ -29,12 +29,14 @@ export class Imports {
   work = $state.raw<Work | null>(null);
   #orders = $state.raw<readonly Order[]>([]);
   #outcomes = $state.raw<ReadonlyMap<number, Outcome>>(new Map());
+  readonly #onbegun: () => void;
   readonly #onended: (style: number, ended: Ended) => Promise<void>;
 
   /** How many files and folders wait for the import under way to end. */
   readonly waiting = $derived(this.#orders.reduce((sum, { paths }) => sum + paths.length, 0));
 
-  constructor(onended: (style: number, ended: Ended) => Promise<void>) {
+  constructor(onbegun: () => void, onended: (style: number, ended: Ended) => Promise<void>) {
+    this.#onbegun = onbegun;
     this.#onended = onended;
   }
 
@@ -61,15 +63,18 @@ export class Imports {
   async #run({ style, paths }: Order): Promise<void> {
     const work = new Work();
     this.work = work;
+    this.#onbegun();
     const ended = await work.run((number) => commands.artworkImport(number, style, [...paths]));
     this.work = null;
     const before = this.of(style);
     if (ended.status === "error") this.#keep(style, { ...before, refusal: ended.error });
     else if (!isClean(ended.data)) this.#keep(style, { ...before, report: before.report ? joined(before.report, ended.data) : ended.data });
+    // Told of before the next one begins.
+    const told = this.#onended(style, ended);
     const [next, ...others] = this.#orders;
     this.#orders = others;
     if (next) void this.#run(next);
-    await this.#onended(style, ended);
+    await told;
   }
 
   #keep(style: number, outcome: Outcome): void {
