@@ -2,6 +2,7 @@
 
 pub mod display;
 pub mod library;
+pub mod model_server;
 pub mod pictures;
 pub mod processes;
 mod stage;

@@ -2,6 +2,7 @@
 
 mod handover;
 mod main_job;
+mod models;
 mod package;
 mod screens;
 mod second_thoughts;

@@ -62,6 +62,19 @@ pub(crate) async fn train(window: &Window, preset: &str) {
     window.find("progressbar", "Training").await;
 }
 
+/// Starts one that is shorter than any preset and still long enough to be interrupted.
+pub(crate) async fn train_briefly(window: &Window) {
+    go(window, "train").await;
+    window.click("radio", "Quick").await;
+    // What unfolds a part of a page has no role that it could be found by.
+    let unfold = "document.querySelector('main details').open = true";
+    window.run(unfold, Vec::new()).await;
+    window.fill("spinbutton", "Steps", "60").await;
+    window.press(&[Key::Tab.into()]).await;
+    window.click("button", "Train").await;
+    window.find("progressbar", "Training").await;
+}
+
 /// Asks for `count` pictures of a house.
 pub(crate) async fn generate(window: &Window, count: u32) {
     go(window, "generate").await;

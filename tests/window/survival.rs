@@ -10,7 +10,7 @@ use atelier_tests::processes::{is_alive, kill};
 use atelier_tests::window::{JOB, SOON, within};
 use atelier_tests::{Stage, Window, answer, display};
 
-use crate::steps::{gallery_has, generate, go, library_of_an_artist, train};
+use crate::steps::{gallery_has, generate, go, library_of_an_artist, train_briefly};
 
 const BEGUN: &str = "SELECT count(*) FROM generations WHERE generation_progress IS NOT NULL AND status = 'processing'";
 const LEARNING: &str =
@@ -44,7 +44,7 @@ async fn a_killed_worker_is_told_of_and_replaced() {
     generate(&window, 8).await;
     kill_workers(&stage, &window, BEGUN).await;
     comes_to(&stage, COMPLETED, 8).await;
-    train(&window, "Quick").await;
+    train_briefly(&window).await;
     kill_workers(&stage, &window, LEARNING).await;
     comes_to(&stage, TRAINED, 1).await;
     window.close(&stage).await;
@@ -61,7 +61,7 @@ async fn work_goes_on_after_the_next_start() {
     window.close(&stage).await;
     let window = Window::open(&stage).await;
     comes_to(&stage, COMPLETED, 3).await;
-    train(&window, "Quick").await;
+    train_briefly(&window).await;
     window.worker().await;
     window.kill();
     let window = Window::open(&stage).await;
@@ -108,7 +108,7 @@ async fn a_start_while_the_first_studio_closes_ends_in_a_window() {
     let stage = Stage::new();
     library_of_an_artist(&stage.home);
     let first = Window::open(&stage).await;
-    train(&first, "Quick").await;
+    train_briefly(&first).await;
     // A worker that does not answer keeps the first studio from ending at once.
     let (studio, worker) = (first.pid(), first.worker().await);
     kill(worker, "STOP");

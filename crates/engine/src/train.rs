@@ -49,13 +49,13 @@ use optimizer::AdamW;
 /// that cannot be read, [`EngineError::LossNotFinite`] at the first loss that is no number, [`EngineError::Cancelled`] when `observe` said
 /// so (after a checkpoint, for a pause).
 pub fn train(model: &Model, request: &TrainRequest, observe: &mut dyn FnMut(TrainEvent) -> Control) -> Result<Trained> {
-    let began = Instant::now();
     data::check(request)?;
     model.clear_adapters();
     let mut training = Training::begin(model, request, observe)?;
     let resumed_at = training.resume()?;
     let losses = training.run(observe)?;
     let layers = training.adapters.count();
+    let (before, began) = (training.before, training.began);
     result::write(model, request, &training.adapters)?;
     drop(training);
     say(observe, TrainPhase::Checking, 0, 1)?;
@@ -64,7 +64,7 @@ pub fn train(model: &Model, request: &TrainRequest, observe: &mut dyn FnMut(Trai
         steps: request.settings.steps,
         resumed_at,
         losses,
-        seconds: began.elapsed().as_secs_f64(),
+        seconds: before + began.elapsed().as_secs_f64(),
         health: health::check(model, request, layers)?,
     })
 }
@@ -83,6 +83,10 @@ struct Training<'a> {
     made_of: String,
     /// Steps done.
     step: u32,
+    /// When this call began.
+    began: Instant,
+    /// Seconds that went before, up to the checkpoint that it goes on from.
+    before: f64,
 }
 
 impl<'a> Training<'a> {
@@ -91,6 +95,7 @@ impl<'a> Training<'a> {
         request: &'a TrainRequest,
         observe: &mut dyn FnMut(TrainEvent) -> Control,
     ) -> Result<Self> {
+        let began = Instant::now();
         let count = request.pictures.len() as u32;
         let data = Data::encode(model, request, &mut |done| {
             say(observe, TrainPhase::Encoding, done, count)
@@ -107,6 +112,8 @@ impl<'a> Training<'a> {
             optimizer: AdamW::new(parameters.clone())?,
             gathered: AdapterGradients::new(parameters),
             step: 0,
+            began,
+            before: 0.0,
         })
     }
 
@@ -128,7 +135,7 @@ impl<'a> Training<'a> {
         }
         self.optimizer.set_values(&values)?;
         (self.optimizer.mean, self.optimizer.square) = (mean, square);
-        self.step = found.step;
+        (self.step, self.before) = (found.step, found.seconds);
         Ok(Some(found.step))
     }
 
@@ -221,6 +228,7 @@ impl<'a> Training<'a> {
     fn keep(&self, observe: &mut dyn FnMut(TrainEvent) -> Control) -> Result<()> {
         let state = Checkpoint {
             step: self.step,
+            seconds: self.before + self.began.elapsed().as_secs_f64(),
             tensors: [
                 self.optimizer.values()?,
                 self.optimizer.mean.clone(),

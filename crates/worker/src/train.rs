@@ -21,6 +21,7 @@ const FINAL_STEPS: usize = 50;
 pub(crate) fn run(task: Train, models: &mut Models, order: &Order<'_>) -> Result<Outcome> {
     let began = Instant::now();
     let model = models.load(&task.model, task.dtype, order)?;
+    let loading = began.elapsed();
     let request = request(task, models);
     let mut curve = Curve::default();
     let trained = train::train(&model, &request, &mut |event| {
@@ -43,7 +44,7 @@ pub(crate) fn run(task: Train, models: &mut Models, order: &Order<'_>) -> Result
         steps: trained.steps,
         resumed_at: trained.resumed_at,
         final_loss: last.iter().sum::<f64>() / last.len().max(1) as f64,
-        seconds: began.elapsed().as_secs_f64(),
+        seconds: loading.as_secs_f64() + trained.seconds,
         peak_memory_bytes: device::peak_memory(),
         health: Health {
             problems: trained.health.problems.into_iter().map(health_problem).collect(),

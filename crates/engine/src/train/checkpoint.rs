@@ -23,6 +23,8 @@ const NAMES: [&str; 3] = ["values", "mean", "square"];
 pub(super) struct Checkpoint {
     /// Steps done.
     pub(super) step: u32,
+    /// Seconds that those took, with all that was done beside them.
+    pub(super) seconds: f64,
     /// Values, means and mean squares of all parameters, `[P]` f32 each.
     pub(super) tensors: [Tensor; 3],
 }
@@ -35,6 +37,7 @@ pub(super) fn write(folder: &Path, made_of: &str, checkpoint: &Checkpoint) -> Re
     let facts = [
         ("format", FORMAT.to_owned()),
         ("step", checkpoint.step.to_string()),
+        ("seconds", checkpoint.seconds.to_string()),
         ("made_of", made_of.to_owned()),
         ("contents", hash(parts.iter().map(Vec::as_slice))),
     ];
@@ -95,6 +98,8 @@ fn read(file: &Path, device: &Device) -> Result<(String, Checkpoint)> {
     }
     let step = fact("step")?.parse();
     let step = step.map_err(|error| unsound(format!("its step is no number: {error}")))?;
+    // Told for people to read; those of an earlier version do not have it.
+    let seconds = fact("seconds").ok().and_then(|seconds| seconds.parse().ok());
     let [values, mean, square] = NAMES.map(|name| stored.load(name, DType::F32));
     let tensors = [values?, mean?, square?];
     let [values, mean, square] = tensors.each_ref().map(bytes);
@@ -103,7 +108,12 @@ fn read(file: &Path, device: &Device) -> Result<(String, Checkpoint)> {
     }
     let [values, mean, square] = tensors.map(|tensor| tensor.to_device(device));
     let tensors = [values?, mean?, square?];
-    Ok((fact("made_of")?.to_owned(), Checkpoint { step, tensors }))
+    let checkpoint = Checkpoint {
+        step,
+        seconds: seconds.unwrap_or_default(),
+        tensors,
+    };
+    Ok((fact("made_of")?.to_owned(), checkpoint))
 }
 
 fn path(folder: &Path, step: u32) -> PathBuf {
@@ -173,6 +183,7 @@ mod tests {
         let tensor = |value: f32| Tensor::full(value, 100, &Device::Cpu).expect("a tensor fits into memory");
         Checkpoint {
             step,
+            seconds: 0.25,
             tensors: [1.0, 2.0, 3.0].map(|value| tensor(value + step as f32)),
         }
     }
@@ -184,7 +195,7 @@ mod tests {
             write(folder.path(), "this", &checkpoint(step))?;
         }
         let found = newest(folder.path(), "this", &Device::Cpu)?.expect("two were written");
-        assert_eq!(found.step, 20);
+        assert_eq!((found.step, found.seconds), (20, 0.25));
         assert_eq!(found.tensors[2].to_vec1::<f32>()?[7], 23.0);
         Ok(())
     }

@@ -164,7 +164,7 @@ pub struct Trained {
     pub resumed_at: Option<u32>,
     /// Loss of every step made by this call.
     pub losses: Vec<f64>,
-    /// Seconds of this call.
+    /// Seconds of this call, and of those before it up to the checkpoint that it went on from.
     pub seconds: f64,
     /// Whether it is fit to be used.
     pub health: Health,

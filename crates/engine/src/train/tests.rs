@@ -86,8 +86,13 @@ fn a_resumed_training_goes_through_the_same_losses() -> Result<()> {
         _ => Control::Continue,
     });
     assert!(matches!(paused, Err(EngineError::Cancelled)));
+    let began = Instant::now();
     let resumed = train(&model, &request(parted.path(), 8), &mut go_on)?;
     assert_eq!(resumed.resumed_at, Some(5));
+    assert!(
+        resumed.seconds > began.elapsed().as_secs_f64(),
+        "the first five steps took time too"
+    );
     losses.extend(&resumed.losses);
     assert_eq!(losses, uninterrupted.losses);
     let read = |folder: &tempfile::TempDir| std::fs::read(folder.path().join("style.safetensors"));

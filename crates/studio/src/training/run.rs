@@ -96,10 +96,14 @@ impl Run<'_> {
         self.workshop.begin(Task::Train(self.train.clone())).await?;
         let mut written: Option<Instant> = None;
         let mut first_step = true;
+        let mut seconds_left = None;
         loop {
             match self.workshop.next(wish).await? {
                 Message::Progress(progress) => {
-                    let progress = self.of_training(progress);
+                    let mut progress = self.of_training(progress);
+                    // While samples are painted nobody estimates anew, and about as much is left as was before them.
+                    seconds_left = progress.seconds_left.or(seconds_left);
+                    progress.seconds_left = seconds_left;
                     if let (Phase::Training, Some(loss)) = (progress.phase, progress.loss) {
                         if std::mem::take(&mut first_step) {
                             self.loss.go_back_before(progress.step);

@@ -74,7 +74,7 @@ pub struct Trained {
     pub resumed_at: Option<u32>,
     /// Mean loss of the last steps.
     pub final_loss: f64,
-    /// How long this job took.
+    /// How long the training took, also before it was interrupted and resumed; work that an interruption undid is not counted.
     pub seconds: f64,
     /// Most memory that the worker's process ever took.
     pub peak_memory_bytes: u64,
