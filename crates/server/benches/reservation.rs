@@ -26,7 +26,7 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
 const CLIENTS: [usize; 3] = [1, 8, 32];
-const ROUNDS: usize = 3;
+const ROUNDS: usize = 7;
 const ROUND: Duration = Duration::from_secs(5);
 const RATIO_MAX: f64 = 1.5;
 const DATABASE: &str = "atelier";
