@@ -58,19 +58,21 @@ pub(crate) async fn import(window: &Window, folder: &Path) {
 pub(crate) async fn train(window: &Window, preset: &str) {
     go(window, "train").await;
     window.click("radio", preset).await;
-    window.click("button", "Train").await;
-    window.find("progressbar", "Training").await;
+    begin_to_train(window).await;
 }
 
 /// Starts one that is shorter than any preset and still long enough to be interrupted.
 pub(crate) async fn train_briefly(window: &Window) {
     go(window, "train").await;
-    window.click("radio", "Quick").await;
     // What unfolds a part of a page has no role that it could be found by.
     let unfold = "document.querySelector('main details').open = true";
     window.run(unfold, Vec::new()).await;
     window.fill("spinbutton", "Steps", "60").await;
     window.press(&[Key::Tab.into()]).await;
+    begin_to_train(window).await;
+}
+
+async fn begin_to_train(window: &Window) {
     window.click("button", "Train").await;
     window.find("progressbar", "Training").await;
 }
