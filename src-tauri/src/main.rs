@@ -24,6 +24,8 @@ struct Arguments {
 }
 
 fn main() -> anyhow::Result<()> {
+    #[cfg(target_os = "linux")]
+    keep_webkit_from_measuring_itself();
     let arguments = Arguments::parse();
     let path = |given: Option<PathBuf>, name: &str| {
         let environment = || std::env::var_os(name).filter(|value| !value.is_empty());
@@ -42,4 +44,15 @@ fn main() -> anyhow::Result<()> {
         .context("no threads to work with")?;
     tauri::async_runtime::set(runtime.handle().clone());
     atelier_window::run(config).context("the system gives no window")
+}
+
+/// WebKitGTK looks every 30 s at how much memory its page takes, to give some back beyond a third of the machine's. On the thread that
+/// paints, it reads tens of thousands of lines in `/proc` for that, and nothing moves for 50 ms. The page is small and stays so.
+#[cfg(target_os = "linux")]
+#[expect(unsafe_code, reason = "WebKitGTK takes this setting from the environment alone")]
+fn keep_webkit_from_measuring_itself() {
+    // SAFETY: it is the first thing that `main` does; no other thread runs yet.
+    unsafe {
+        std::env::set_var("WEBKIT_DISABLE_MEMORY_PRESSURE_MONITOR", "1");
+    }
 }

@@ -22,6 +22,28 @@ test("only what is in sight exists", async () => {
   await expectAccessible();
 });
 
+test("a row that comes into sight draws no other row anew", async () => {
+  const named: number[] = [];
+  await render(GridOf, {
+    count: COUNT,
+    name: (id) => {
+      named.push(id);
+      return `Picture ${id}`;
+    },
+  });
+  await expect.poll(() => page.getByRole("option").elements().length).toBeGreaterThan(11);
+  // Far enough that rows leave above too, which moves the place of every cell in the list.
+  for (const top of [250, 500, 750, 1_000]) {
+    const { length } = page.getByRole("option").elements();
+    named.length = 0;
+    page.getByRole("listbox").element().scrollTop = top;
+    await expect.poll(() => named.length).toBeGreaterThan(0);
+    expect(named).toEqual([...new Set(named)]);
+    expect(named.length).toBeLessThan(length);
+  }
+  expect(named).not.toContain(1);
+});
+
 test("arrows, Home and End go everywhere and select", async () => {
   await render(GridOf, { count: COUNT });
   await userEvent.keyboard("{Tab}{ArrowRight}{ArrowRight}{ArrowDown}");

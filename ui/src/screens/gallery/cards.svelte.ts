@@ -3,6 +3,7 @@
  * scrolled past while the last one ran is not asked for at all. The oldest cards are forgotten beyond a bound. When the library changes,
  * what is known stays in sight until it has been read again, so that nothing flickers.
  */
+import { SvelteMap } from "svelte/reactivity";
 import type { Card, commands, Refusal } from "$lib/bindings";
 
 /** Most cards of one question (the studio's own limit). */
@@ -14,7 +15,8 @@ const SETTLE_MS = 40;
 
 export class Cards {
   refusal = $state.raw<Refusal | null>(null);
-  #known = $state.raw<ReadonlyMap<number, Card>>(new Map());
+  /** In the order in which they were fetched. A cell is drawn anew only when its own card changes. */
+  readonly #known = new SvelteMap<number, Card>();
   readonly #fetch: typeof commands.galleryCards;
   /** Those that were asked for since the library changed. */
   #read = new Set<number>();
@@ -57,12 +59,10 @@ export class Cards {
 
   /** Changes what is known of a picture, as the studio has just done. */
   rate(ratings: ReadonlyMap<number, number>): void {
-    const known = new Map(this.#known);
     for (const [id, rating] of ratings) {
-      const card = known.get(id);
-      if (card) known.set(id, { ...card, rating });
+      const card = this.#known.get(id);
+      if (card) this.#known.set(id, { ...card, rating });
     }
-    this.#known = known;
     this.#changes += 1;
   }
 
@@ -101,16 +101,14 @@ export class Cards {
   }
 
   #remember(cards: readonly Card[]): void {
-    const known = new Map(this.#known);
     for (const card of cards) {
-      known.delete(card.id);
-      known.set(card.id, card);
+      this.#known.delete(card.id);
+      this.#known.set(card.id, card);
     }
-    for (const id of known.keys()) {
-      if (known.size <= KEPT_LEN_MAX) break;
-      known.delete(id);
+    for (const id of this.#known.keys()) {
+      if (this.#known.size <= KEPT_LEN_MAX) break;
+      this.#known.delete(id);
       this.#read.delete(id);
     }
-    this.#known = known;
   }
 }
