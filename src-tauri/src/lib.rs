@@ -12,6 +12,9 @@ mod pictures;
 mod signals;
 mod window;
 
+use std::fs;
+use std::path::Path;
+
 use atelier_studio::{Config, settings};
 use tauri::{AppHandle, Manager, RunEvent, Wry};
 use tauri_plugin_log::log::LevelFilter;
@@ -86,6 +89,15 @@ fn single_instance(config: &Config) -> tauri::plugin::TauriPlugin<Wry> {
 }
 
 fn log(config: &Config) -> tauri::plugin::TauriPlugin<Wry> {
+    let mut targets = vec![Target::new(TargetKind::Stderr)];
+    let (folder, name) = (house::logs(config), "atelier");
+    // The window opens also where nothing can be written: it says so.
+    if may_append(&folder, name).is_ok() {
+        targets.push(Target::new(TargetKind::Folder {
+            path: folder,
+            file_name: Some(name.into()),
+        }));
+    }
     tauri_plugin_log::Builder::new()
         .level(LevelFilter::Warn)
         .level_for("atelier_window", LevelFilter::Info)
@@ -94,14 +106,15 @@ fn log(config: &Config) -> tauri::plugin::TauriPlugin<Wry> {
         .max_file_size(LOG_BYTES_MAX)
         .rotation_strategy(RotationStrategy::KeepSome(LOGS_KEPT))
         .timezone_strategy(TimezoneStrategy::UseUtc)
-        .targets([
-            Target::new(TargetKind::Stderr),
-            Target::new(TargetKind::Folder {
-                path: house::logs(config),
-                file_name: Some("atelier".into()),
-            }),
-        ])
+        .targets(targets)
         .build()
+}
+
+fn may_append(folder: &Path, name: &str) -> std::io::Result<()> {
+    fs::create_dir_all(folder)?;
+    let file = folder.join(name).with_extension("log");
+    fs::File::options().create(true).append(true).open(file)?;
+    Ok(())
 }
 
 /// Where the window was and how big; whether it can be seen is ours to say.

@@ -69,6 +69,19 @@ async fn artworks_that_are_none_are_refused_one_by_one() {
     write(&home, "text.jpg", b"a text with another name\n");
     refused(&import("text.jpg"), 13, "text.jpg");
     refused(&import("nothing.png"), 18, "nothing.png");
+    let together = home.run_with([
+        "artwork",
+        "import",
+        "--style",
+        "ink",
+        "cut.png",
+        "text.jpg",
+        "nothing.png",
+    ]);
+    refused(&together, 18, "nothing.png");
+    for named in ["cut.png", "text.jpg"] {
+        assert!(together.err.contains(named), "{together:?}");
+    }
     let listed = home.run("artwork list --style ink --json").ok().json();
     assert_eq!(listed.as_array().map(Vec::len), Some(9));
     assert_whole(&home.data()).await;

@@ -4,6 +4,7 @@ use std::fs;
 use std::path::Path;
 use std::time::Duration;
 
+use atelier_tests::library::forget_models;
 use atelier_tests::model_server::{ModelServer, sha256};
 use atelier_tests::window::within;
 use atelier_tests::{Home, answer, workspace};
@@ -26,7 +27,7 @@ fn has_part(folder: &Path) -> bool {
 async fn a_model_that_was_killed_on_its_way_goes_on_arrives_and_paints() {
     let home = Home::new();
     let (server, resources) = (ModelServer::new(), home.path("resources"));
-    server.manifest_in(&resources);
+    let manifest = server.manifest_in(&resources);
     let atelier = |arguments: &[&str]| {
         let mut command = home.atelier();
         command.arg("--resources").arg(&resources).args(arguments);
@@ -61,6 +62,17 @@ async fn a_model_that_was_killed_on_its_way_goes_on_arrives_and_paints() {
     .ok();
     assert!(home.data().join("models/small/unet").is_dir());
     assert!(!incoming.exists());
+
+    // As when the disk was full, or the program was killed, before the model was written down.
+    forget_models(&home.data()).await;
+    let text = fs::read_to_string(&manifest).expect("the manifest");
+    let nobody = text.replace("http://127.0.0.1:", "http://127.0.0.1:9/");
+    assert_ne!(text, nobody);
+    fs::write(&manifest, nobody).expect("written");
+    answer(&mut atelier(&["models", "download", "small"])).ok();
+    answer(&mut atelier(&["models", "verify", "small"])).ok();
+    home.run("models remove small").ok();
+    assert!(!home.data().join("models/small").exists());
 }
 
 #[test]
@@ -82,4 +94,33 @@ fn a_model_whose_file_was_changed_is_refused_and_nothing_of_it_kept() {
     assert!(told.err.contains("model_index.json"), "{told:?}");
     assert!(!home.data().join("models/incoming/small/model_index.json").exists());
     assert!(home.run("models list").ok().out.contains("starter"));
+}
+
+#[test]
+fn copies_of_models_have_folders_of_their_own_whatever_they_are_called() {
+    let home = Home::new();
+    let starter = workspace().join("models/starter");
+    let copy = |id: &str| {
+        let mut command = home.atelier();
+        answer(command.args(["models", "import", "--copy", "--id", id]).arg(&starter))
+    };
+    for id in ["실사", "만화", "..", "a/b", "a b"] {
+        copy(id).ok();
+    }
+    assert_eq!(copy("실사").status.code(), Some(51));
+    let verified = home.run_with(["models", "verify", "--json"]).ok().json();
+    assert_eq!(verified["intact"].as_array().map(Vec::len), Some(6), "{verified}");
+    for id in ["..", "a/b"] {
+        home.run_with(["models", "remove", id]).ok();
+    }
+    for (folder, there) in [
+        ("실사", true),
+        ("만화", true),
+        ("model", false),
+        ("a-b", false),
+        ("a-b-2", true),
+    ] {
+        assert_eq!(home.data().join("models").join(folder).exists(), there, "{folder}");
+    }
+    assert!(home.data().join("library.db").exists());
 }

@@ -57,6 +57,17 @@ pub async fn set_dates_ahead(data: &Path) {
     pool.close().await;
 }
 
+/// Takes every base model out of a library and leaves its files, as when what names them could not be written.
+///
+/// # Panics
+/// When the library cannot be written.
+pub async fn forget_models(data: &Path) {
+    let options = SqliteConnectOptions::new().filename(data.join("library.db"));
+    let pool = SqlitePool::connect_with(options).await.expect("the library opens");
+    query("DELETE FROM models").execute(&pool).await.expect("written");
+    pool.close().await;
+}
+
 /// Makes the pictures of a library `count`: rows like those there are, at dates of their own, over the same files.
 ///
 /// # Panics

@@ -177,3 +177,15 @@ async fn a_display_with_small_pixels_shows_all_of_it() {
     }
     window.close(&stage).await;
 }
+
+#[tokio::test]
+async fn a_folder_that_cannot_be_written_is_named_in_the_window() {
+    let stage = Stage::new();
+    std::fs::write(stage.home.data(), "a file where the data folder should be").expect("written");
+    let window = Window::open(&stage).await;
+    window.find_text(SOON, "may not be written").await;
+    std::fs::remove_file(stage.home.data()).expect("removed");
+    window.click("button", "Try again").await;
+    window.find_text(SOON, "What this machine can do").await;
+    window.close(&stage).await;
+}

@@ -178,22 +178,26 @@ async fn import(context: &Context, paths: &[PathBuf], style: &str) -> Result<(),
     })
     .await?;
     drop(progress);
-    // What was named and is not there is a mistake in the command; anything else that cannot be used is a finding.
-    let mistyped = report.refused.iter().find(|refusal| {
-        matches!(
-            refusal,
-            Refusal::PathMissing { .. } | Refusal::PathNotReadable { .. } | Refusal::FolderWithoutArtworks { .. }
-        )
-    });
-    let nothing = report.imported.is_empty() && report.already_there.is_empty();
-    let failure = mistyped.or(report.refused.first().filter(|_| nothing)).cloned();
-    if nothing && let Some(failure) = failure {
-        return Err(failure.into());
-    }
     let readiness = styles::find(&library, &style.name).await?.readiness();
-    let value = json!({ "style": style.name, "report": report, "readiness": readiness });
     let output = context.output;
-    output.tell(&value, || import_words(output, &style, &report, &readiness))
+    let words = || import_words(output, &style, &report, &readiness);
+    if report.imported.is_empty() && report.already_there.is_empty() {
+        // A mistake in the command explains more than what is wrong with a file.
+        let mistyped = report.refused.iter().find(|refusal| {
+            matches!(
+                refusal,
+                Refusal::PathMissing { .. } | Refusal::PathNotReadable { .. } | Refusal::FolderWithoutArtworks { .. }
+            )
+        });
+        if let Some(failure) = mistyped.or(report.refused.first()) {
+            if report.refused.len() > 1 {
+                output.note(&words());
+            }
+            return Err(failure.clone().into());
+        }
+    }
+    let value = json!({ "style": style.name, "report": report, "readiness": readiness });
+    output.tell(&value, words)
 }
 
 fn import_words(output: Output, style: &Style, report: &ImportReport, readiness: &Readiness) -> String {
@@ -216,7 +220,7 @@ fn import_words(output: Output, style: &Style, report: &ImportReport, readiness:
             .map(|refusal| format!("  refused: {}", output.sentence(refusal))),
     );
     for tag in &report.tags_refused {
-        lines.push(format!("  {}: {}", tag.path.display(), output.sentence(&tag.refusal)));
+        lines.push(format!("  {}: {}", tag.path, output.sentence(&tag.refusal)));
     }
     if !report.passed_over.is_empty() {
         lines.push(format!("  {} other files were passed over", report.passed_over.len()));

@@ -145,14 +145,19 @@ async fn download(context: &Context, id: &str) -> Result<(), Error> {
 async fn verify(context: &Context, id: Option<&str>) -> Result<(), Error> {
     let library = context.read().await?;
     let chosen = chosen(context, &library, id).await?;
+    let mut damaged = Vec::new();
     for model in &chosen {
-        if let Some(file) = models::verify(model).await?.into_iter().next() {
-            return Err(Refusal::ModelDamaged {
-                model: model.id.clone(),
-                file,
-            }
-            .into());
+        let files = models::verify(model).await?;
+        damaged.extend(files.into_iter().map(|file| Refusal::ModelDamaged {
+            model: model.id.clone(),
+            file,
+        }));
+    }
+    if let Some((first, others)) = damaged.split_first() {
+        for other in others {
+            context.output.note(&context.output.sentence(other));
         }
+        return Err(first.clone().into());
     }
     let ids: Vec<_> = chosen.iter().map(|model| model.id.as_str()).collect();
     context

@@ -106,11 +106,13 @@ fn file_refusal(path: &Path, error: &io::Error) -> Refusal {
     }
 }
 
-/// SQLite's primary result codes (<https://www.sqlite.org/rescode.html>) that have a cause outside the program.
+/// SQLite's result codes (<https://www.sqlite.org/rescode.html>) that have a cause outside the program.
 mod result_code {
     pub(super) const BUSY: u32 = 5;
     pub(super) const READ_ONLY: u32 = 8;
     pub(super) const IO_ERROR: u32 = 10;
+    pub(super) const IO_ERROR_READ: u32 = 266;
+    pub(super) const IO_ERROR_SHORT_READ: u32 = 522;
     pub(super) const CORRUPT: u32 = 11;
     pub(super) const FULL: u32 = 13;
     pub(super) const CANNOT_OPEN: u32 = 14;
@@ -123,6 +125,10 @@ pub(crate) fn database_refusal(error: &sqlx::Error, library: &Path) -> Refusal {
         .as_database_error()
         .and_then(sqlx::error::DatabaseError::code)
         .and_then(|code| code.parse::<u32>().ok());
+    // A disk that was pulled out is not a full one.
+    if let Some(result_code::IO_ERROR_READ | result_code::IO_ERROR_SHORT_READ) = code {
+        return Refusal::PathNotReadable { path };
+    }
     // The lower byte of an extended code is the primary one.
     match code.map(|code| code & 0xff) {
         Some(result_code::FULL | result_code::IO_ERROR) => Refusal::DiskFull { path },

@@ -91,6 +91,7 @@ impl Library {
         if was_killed {
             sweep::orphans(&library).await?;
         }
+        sweep::loras(&library).await?;
         crate::jobs::recover(&library).await?;
         let now = chrono::Utc::now();
         crate::gallery::sweep(&library, now).await?;

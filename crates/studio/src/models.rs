@@ -33,6 +33,8 @@ pub use recognition::{Weights, WeightsKind, recognise};
 
 /// Models of the library's own, in its folder.
 const SHELF: &str = "models";
+/// A file system takes names of 255 bytes; a letter of any script has at most 4 of them.
+const NAME_CHARS_MAX: usize = 50;
 /// What the starter is.
 const STARTER_ARCHITECTURE: &str = "sd15-small";
 const STARTER_SIZE_PX: u32 = 128;
@@ -183,13 +185,13 @@ pub async fn import(
     };
     let path = fs::canonicalize(path).map_err(missing)?;
     let id = id.map_or_else(|| id_of(&path), str::to_owned);
-    check_free(library, config, &id).await?;
+    let others = others(library, config, &id).await?;
     let mut model = examine(&path, &id, workshop, work).await?;
     let mut url = path.to_str().ok_or_else(|| Refusal::FileInvalid {
         file: path.display().to_string(),
         reason: Finding::PathNotUnicode {},
     })?;
-    let own = format!("{SHELF}/{}", crate::picture::provenance::slug(&id));
+    let own = place(library, &others, &id);
     if copy {
         let (from, to) = (path.clone(), library.path_of(&own));
         tokio::task::spawn_blocking(move || copy_whole(&from, &to)).await??;
@@ -260,14 +262,14 @@ pub async fn remove(library: &Library, config: &Config, id: &str) -> Result<(), 
         .await?;
     tx.commit().await?;
     if model.owned {
-        let own = library.path_of(&format!("{SHELF}/{}", crate::picture::provenance::slug(id)));
-        let place = if own.exists() { own } else { model.path.clone() };
-        let removed = if place.is_dir() {
-            fs::remove_dir_all(&place)
-        } else {
-            fs::remove_file(&place)
-        };
-        removed.map_err(Error::file(&place))?;
+        let shelf = library.path_of(SHELF);
+        let inside = model
+            .path
+            .strip_prefix(&shelf)
+            .ok()
+            .and_then(|path| path.components().next());
+        let place = inside.map_or_else(|| model.path.clone(), |first| shelf.join(first));
+        files::remove(&place)?;
     }
     Ok(())
 }
@@ -302,13 +304,29 @@ async fn check(path: &Path, workshop: &mut Workshop) -> Result<ModelFacts, Error
     }
 }
 
-async fn check_free(library: &Library, config: &Config, id: &str) -> Result<(), Error> {
-    let taken = list(library, config).await?.iter().any(|model| model.id == id);
-    if taken {
-        Err(Refusal::ModelNameTaken { model: id.to_owned() }.into())
-    } else {
-        Ok(())
+/// The models that are there, none of which may have this id.
+async fn others(library: &Library, config: &Config, id: &str) -> Result<Vec<Model>, Error> {
+    let models = list(library, config).await?;
+    if models.iter().any(|model| model.id == id) {
+        return Err(Refusal::ModelNameTaken { model: id.to_owned() }.into());
     }
+    Ok(models)
+}
+
+/// Where the library keeps files of its own for a model of this id, as a row has it: where those of no other model are. What is there
+/// already belongs to nobody: its model was not written down, or was removed and its files could not be.
+fn place(library: &Library, others: &[Model], id: &str) -> String {
+    let first = format!("{SHELF}/{}", name_of(id));
+    let taken = |url: &str| {
+        let place = library.path_of(url);
+        place == fetch::all_incoming(library) || others.iter().any(|model| model.path.starts_with(&place))
+    };
+    let (mut url, mut count) = (first.clone(), 1);
+    while taken(&url) {
+        count += 1;
+        url = format!("{first}-{count}");
+    }
+    url
 }
 
 async fn insert(library: &Library, model: &Model, url: &str, manifest: Option<&str>) -> Result<(), Error> {
@@ -330,23 +348,59 @@ async fn insert(library: &Library, model: &Model, url: &str, manifest: Option<&s
     .await;
     match inserted {
         Ok(_) => Ok(()),
-        Err(sqlx::Error::Database(error)) if error.is_unique_violation() => Err(Refusal::ModelNameTaken {
-            model: model.id.clone(),
+        Err(sqlx::Error::Database(error)) if error.is_unique_violation() => {
+            // The same files under another id, if not the id itself.
+            let there = sqlx::query_scalar!("SELECT id FROM models WHERE path = $1", url)
+                .fetch_optional(library.pool())
+                .await?;
+            Err(Refusal::ModelNameTaken {
+                model: there.unwrap_or_else(|| model.id.clone()),
+            }
+            .into())
         }
-        .into()),
         Err(error) => Err(error.into()),
     }
 }
 
-/// A name from a path: `…/my model.safetensors` is `my-model`.
+/// An id from a path: `…/My model.safetensors` is `my-model`.
 fn id_of(path: &Path) -> String {
     let name = if path.is_dir() {
         path.file_name()
     } else {
         path.file_stem()
     };
-    let name = name
-        .map(|name| name.to_string_lossy().to_lowercase())
-        .unwrap_or_default();
-    crate::picture::provenance::slug(&name).chars().take(100).collect()
+    name_of(&name.unwrap_or_default().to_string_lossy().to_lowercase())
+}
+
+/// `id` as the name of a folder on any system: letters and digits of any script.
+fn name_of(id: &str) -> String {
+    let allowed = |c: char| {
+        if c.is_alphanumeric() || "_.-".contains(c) {
+            c
+        } else {
+            '-'
+        }
+    };
+    let name: String = id.chars().map(allowed).take(NAME_CHARS_MAX).collect();
+    match name.trim_matches(['.', '-']) {
+        "" => "model".to_owned(),
+        name => name.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_id_keeps_letters_of_any_script_and_never_leads_out_of_the_shelf() {
+        let id = |path: &str| id_of(Path::new(path));
+        assert_eq!(id("/models/My model v1.5.safetensors"), "my-model-v1.5");
+        assert_eq!(id("/models/실사풍.safetensors"), "실사풍");
+        assert_eq!(id("/models/???.safetensors"), "model");
+        assert_eq!(
+            ["..", "../x", "a/b", "."].map(name_of),
+            ["model", "x", "a-b", "model"].map(str::to_owned)
+        );
+    }
 }

@@ -1,4 +1,4 @@
-//! Paths as a person types them into the window. A shell would have read them first; here nobody has.
+//! Paths as a person types them into the window, which no shell has read before, and what is said of those that lead nowhere.
 
 use std::path::{Component, Path, PathBuf};
 
@@ -26,6 +26,15 @@ fn expanded(path: &Path, home: Option<&Path>) -> Result<PathBuf, Refusal> {
     Err(Refusal::PathIncomplete {
         path: path.display().to_string(),
     })
+}
+
+/// Why a person's file or folder could not be read.
+pub(crate) fn unreadable(path: &Path, error: &std::io::Error) -> Refusal {
+    let path = path.display().to_string();
+    match error.kind() {
+        std::io::ErrorKind::NotFound => Refusal::PathMissing { path },
+        _ => Refusal::PathNotReadable { path },
+    }
 }
 
 #[cfg(test)]

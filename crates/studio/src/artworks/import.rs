@@ -16,9 +16,9 @@ use super::file::{self, ARTWORK_BYTES_MAX, Prepared};
 use super::source::{self, PictureSource};
 use super::validity::{self, Facts};
 use crate::styles::{self, Style};
-use crate::{Error, Library, tags};
+use crate::{Error, Library, paths, tags};
 
-/// What an import did. Nothing that was named is missing from it.
+/// What an import did. Nothing that was named is missing from it. Paths are as a person reads them: a name need not be Unicode.
 #[derive(Debug, Clone, Default, PartialEq, Serialize)]
 #[cfg_attr(feature = "specta", derive(specta::Type))]
 pub struct ImportReport {
@@ -31,7 +31,7 @@ pub struct ImportReport {
     /// Parts of captions that are no tags.
     pub tags_refused: Vec<TagRefused>,
     /// Files in folders that are neither pictures nor captions.
-    pub passed_over: Vec<PathBuf>,
+    pub passed_over: Vec<String>,
     /// Files that were not looked at because the import was ended.
     pub not_reached: usize,
     /// Whether pictures were checked for nudity: only when a classifier is installed.
@@ -45,7 +45,7 @@ pub struct Imported {
     /// Its id.
     pub artwork: ArtworkId,
     /// Where it came from.
-    pub path: PathBuf,
+    pub path: String,
     /// How many tags its caption gave.
     pub tags: usize,
     /// Why training will not use it; `None` when it will.
@@ -59,7 +59,7 @@ pub struct Known {
     /// Its id.
     pub artwork: ArtworkId,
     /// The file that was named.
-    pub path: PathBuf,
+    pub path: String,
 }
 
 /// A part of a caption that is no tag.
@@ -67,7 +67,7 @@ pub struct Known {
 #[cfg_attr(feature = "specta", derive(specta::Type))]
 pub struct TagRefused {
     /// The picture.
-    pub path: PathBuf,
+    pub path: String,
     /// Why.
     pub refusal: Refusal,
 }
@@ -108,7 +108,7 @@ pub async fn import(
     let sources = tokio::task::spawn_blocking(move || source::find(&paths, &searching)).await?;
     let mut report = ImportReport {
         refused: sources.refused,
-        passed_over: sources.passed_over,
+        passed_over: sources.passed_over.iter().map(|path| shown(path)).collect(),
         ..ImportReport::default()
     };
     let known = std::sync::Arc::new(known_sources(library, style).await?);
@@ -138,6 +138,10 @@ pub async fn import(
     Ok(report)
 }
 
+fn shown(path: &Path) -> String {
+    path.display().to_string()
+}
+
 async fn refresh_style_tags(library: &Library, style: &Style) -> Result<(), Error> {
     let mut tx = library.begin().await?;
     tags::aggregate(&mut tx, style.id.get()).await?;
@@ -164,7 +168,7 @@ fn prepare(library: &Library, known: &HashMap<String, i64>, picture: &PictureSou
     if let Some(artwork) = known.get(&sha256) {
         return Ok(Ready::Known(*artwork));
     }
-    let prepared = match file::prepare(&path.display().to_string(), &bytes) {
+    let prepared = match file::prepare(&shown(path), &bytes) {
         Ok(prepared) => prepared,
         Err(refusal) => return Ok(Ready::Refused(refusal)),
     };
@@ -178,12 +182,12 @@ fn prepare(library: &Library, known: &HashMap<String, i64>, picture: &PictureSou
 }
 
 fn read(path: &Path) -> Result<Vec<u8>, Refusal> {
-    let unreachable = |error: std::io::Error| source::unreachable_path(path, &error);
+    let unreachable = |error: std::io::Error| paths::unreadable(path, &error);
     // Looked at before it is read: a wrong file may be larger than the memory.
     let bytes = std::fs::metadata(path).map_err(unreachable)?.len();
     if bytes > ARTWORK_BYTES_MAX {
         return Err(Refusal::ArtworkTooLarge {
-            file: path.display().to_string(),
+            file: shown(path),
             bytes,
             bytes_max: ARTWORK_BYTES_MAX,
         });
@@ -201,7 +205,7 @@ fn caption(picture: &PictureSource) -> Caption {
             }
         }
         Err(error) => Caption {
-            refused: vec![source::unreachable_path(&picture.path, &error)],
+            refused: vec![paths::unreadable(&picture.path, &error)],
             ..Caption::default()
         },
     }
@@ -216,7 +220,7 @@ async fn take(
     picture: PictureSource,
     ready: Ready,
 ) -> Result<(), Error> {
-    let path = picture.path;
+    let path = shown(&picture.path);
     match ready {
         Ready::Refused(refusal) => report.refused.push(refusal),
         Ready::Known(id) => {
@@ -231,7 +235,7 @@ async fn take(
             url,
             caption,
         } => {
-            let file = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+            let file = picture.path.file_name().unwrap_or_default().to_string_lossy();
             let new = NewArtwork {
                 file: &file,
                 sha256: &sha256,

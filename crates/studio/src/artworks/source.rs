@@ -13,6 +13,7 @@ use tokio_util::sync::CancellationToken;
 use walkdir::{DirEntry, WalkDir};
 
 use super::file;
+use crate::paths;
 
 /// Endings that promise a picture, also of formats that are refused: the person should hear of it.
 const PICTURE_ENDINGS: [&str; 12] = [
@@ -78,7 +79,7 @@ pub(super) fn find(paths: &[PathBuf], cancel: &CancellationToken) -> Sources {
                     folder_words,
                 });
             }
-            Err(error) => sources.refused.push(unreachable_path(path, &error)),
+            Err(error) => sources.refused.push(paths::unreadable(path, &error)),
         }
     }
     sources
@@ -101,7 +102,7 @@ fn search(root: &Path, sources: &mut Sources, cancel: &CancellationToken) {
                 let error = error
                     .into_io_error()
                     .unwrap_or_else(|| std::io::ErrorKind::Other.into());
-                sources.refused.push(unreachable_path(&path, &error));
+                sources.refused.push(paths::unreadable(&path, &error));
             }
         }
     }
@@ -153,12 +154,4 @@ fn starts_like_a_picture(path: &Path) -> bool {
         .and_then(|mut file| file.read_exact(&mut start))
         .is_ok()
         && file::is_picture(&start)
-}
-
-pub(super) fn unreachable_path(path: &Path, error: &std::io::Error) -> Refusal {
-    let path = path.display().to_string();
-    match error.kind() {
-        std::io::ErrorKind::NotFound => Refusal::PathMissing { path },
-        _ => Refusal::PathNotReadable { path },
-    }
 }

@@ -103,6 +103,10 @@ pub async fn run_queue(
     for id in waiting {
         let job: JobId = jobs::id(id)?;
         let left_over = order != Some(job);
+        // Who ends this run means the order that it was for; those of before wait on.
+        if left_over && *wish.borrow() != Wish::Run {
+            continue;
+        }
         let ended = begin(library, workshop, job, wish, 0)
             .await?
             .run(left_over, on_update)
@@ -188,12 +192,12 @@ impl Run<'_> {
                 break;
             }
             if *self.wish.borrow() != Wish::Run {
-                return self.stop().await;
+                return self.stop(left_over).await;
             }
             self.process(&open).await?;
             match self.attempt(&open, on_update).await {
                 Ok(true) => {}
-                Ok(false) => return self.stop().await,
+                Ok(false) => return self.stop(left_over).await,
                 Err(Broken::Library(error)) => {
                     self.workshop.abandon();
                     cancel_open(self.library, self.job, &error.refusal()).await?;
@@ -244,9 +248,9 @@ impl Run<'_> {
         Ok(first_failure)
     }
 
-    /// Ends as was wished: for good, or with what is missing in the queue again.
-    async fn stop(self) -> Result<Option<Refusal>, Error> {
-        if *self.wish.borrow() == Wish::Pause {
+    /// Ends as was wished: for good, or with what is missing in the queue again, as always with an order of an earlier run.
+    async fn stop(self, left_over: bool) -> Result<Option<Refusal>, Error> {
+        if left_over || *self.wish.borrow() == Wish::Pause {
             jobs::wait_again(self.library, self.job).await?;
             return Ok(None);
         }

@@ -47,7 +47,8 @@ impl Library {
     }
 }
 
-/// Removes pictures that no row names. Only the program that holds the lock may do it: nobody else is about to name one.
+/// Removes pictures that no row names, as a killed program leaves them. Only the program that holds the lock may do it: nobody else is about
+/// to name one.
 pub(super) async fn orphans(library: &Library) -> Result<(), Error> {
     let named: HashSet<String> = sqlx::query_scalar!(
         r#"SELECT image_url AS "url!: String" FROM artworks
@@ -60,15 +61,35 @@ pub(super) async fn orphans(library: &Library) -> Result<(), Error> {
     .into_iter()
     .collect();
     let folder = library.folder().to_owned();
-    tokio::task::spawn_blocking(move || remove_unnamed(&folder, &named)).await?
+    tokio::task::spawn_blocking(move || {
+        let incoming = folder.join(files::INCOMING);
+        if incoming.is_dir() {
+            fs::remove_dir_all(&incoming).map_err(Error::file(&incoming))?;
+        }
+        remove_unnamed(&folder, "images", &named)
+    })
+    .await?
 }
 
-fn remove_unnamed(folder: &Path, named: &HashSet<String>) -> Result<(), Error> {
-    let incoming = folder.join(files::INCOMING);
-    if incoming.is_dir() {
-        fs::remove_dir_all(&incoming).map_err(Error::file(&incoming))?;
-    }
-    for entry in WalkDir::new(folder.join("images")).into_iter().flatten() {
+/// Removes LoRAs that neither a style has nor an order that waits needs, as those that a later training of the style replaced. Under the lock,
+/// as [`orphans`].
+pub(super) async fn loras(library: &Library) -> Result<(), Error> {
+    let named: HashSet<String> = sqlx::query_scalar!(
+        r#"SELECT model_path AS "url!: String" FROM styles WHERE model_path IS NOT NULL
+            UNION SELECT CAST(lora.value AS TEXT)
+                    FROM jobs, json_each(jobs.request, '$.loras') AS lora
+                   WHERE jobs.kind = 'generate' AND jobs.status IN ('queued','running','paused')"#
+    )
+    .fetch_all(library.pool())
+    .await?
+    .into_iter()
+    .collect();
+    let folder = library.folder().to_owned();
+    tokio::task::spawn_blocking(move || remove_unnamed(&folder, "styles", &named)).await?
+}
+
+fn remove_unnamed(folder: &Path, shelf: &str, named: &HashSet<String>) -> Result<(), Error> {
+    for entry in WalkDir::new(folder.join(shelf)).into_iter().flatten() {
         let path = entry.path();
         let url = path
             .strip_prefix(folder)
@@ -76,7 +97,7 @@ fn remove_unnamed(folder: &Path, named: &HashSet<String>) -> Result<(), Error> {
             .and_then(Path::to_str)
             .map(|url| url.replace('\\', "/"));
         if entry.file_type().is_file() && url.is_some_and(|url| !named.contains(&url)) {
-            tracing::info!(path = %path.display(), "removing a picture that no row names");
+            tracing::info!(path = %path.display(), "removing what no row names");
             fs::remove_file(path).map_err(Error::file(path))?;
         }
     }

@@ -8,7 +8,7 @@ use atelier_contract::Refusal;
 use tokio_util::sync::CancellationToken;
 
 use super::manifest::{self, Manifest};
-use super::{Model, SHELF, check_free, download, examine, insert};
+use super::{Model, SHELF, download, examine, files, insert, others, place};
 use crate::worker::Workshop;
 use crate::{Config, Error, Library, Work, hardware};
 
@@ -39,8 +39,11 @@ pub async fn fetch(
         }
         .into());
     };
-    check_free(library, config, id).await?;
-    let incoming = incoming(library, id);
+    let url = place(library, &others(library, config, id).await?, id);
+    let (home, incoming) = (library.path_of(&url), incoming(library, id));
+    if home.exists() {
+        take_back(&home, &incoming)?;
+    }
     require_room(manifest, &incoming)?;
     let all_bytes: Option<u64> = manifest.files.iter().map(|file| file.bytes).sum();
     let mut before = 0;
@@ -61,8 +64,6 @@ pub async fn fetch(
         }
         before += file.bytes.unwrap_or_default();
     }
-    let url = format!("{SHELF}/{id}");
-    let home = library.path_of(&url);
     let (arrived, place) = placed(manifest, &incoming);
     let mut model = examine(&arrived, id, workshop, &Work::default()).await?;
     fs::rename(&incoming, &home).map_err(Error::file(&home))?;
@@ -87,16 +88,29 @@ pub fn discard(library: &Library, config: &Config, id: &str) -> Result<(), Error
         }
         .into());
     }
-    let incoming = incoming(library, id);
-    match fs::remove_dir_all(&incoming) {
-        Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(Error::file(&incoming)(error)),
-        Ok(()) | Err(_) => Ok(()),
-    }
+    files::remove(&incoming(library, id))
 }
 
 /// Where the files of a model are that is being downloaded.
 pub(super) fn incoming(library: &Library, id: &str) -> PathBuf {
-    library.path_of(&format!("{SHELF}/incoming/{id}"))
+    all_incoming(library).join(id)
+}
+
+/// Where the files of all models are that are being downloaded.
+pub(super) fn all_incoming(library: &Library) -> PathBuf {
+    library.path_of(&format!("{SHELF}/incoming"))
+}
+
+/// Files that arrived once and whose model was not written down, as when the disk was full or the program was ended just then: they need
+/// not come again.
+fn take_back(home: &Path, incoming: &Path) -> Result<(), Error> {
+    if incoming.exists() {
+        return files::remove(home);
+    }
+    if let Some(folder) = incoming.parent() {
+        fs::create_dir_all(folder).map_err(Error::file(folder))?;
+    }
+    fs::rename(home, incoming).map_err(Error::file(incoming))
 }
 
 /// Whether what is missing of a model fits on the disk: better said now than after hours.

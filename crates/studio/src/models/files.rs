@@ -86,19 +86,23 @@ fn collect(
     Ok((hashes, bytes))
 }
 
-/// A copy that is under its name only when whole. Blocks.
+/// Removes a file or a folder with all that is in it, if it is there. Blocks.
+pub(super) fn remove(path: &Path) -> Result<(), Error> {
+    let removed = if path.is_dir() {
+        fs::remove_dir_all(path)
+    } else {
+        fs::remove_file(path)
+    };
+    match removed {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(Error::file(path)(error)),
+        Ok(()) | Err(_) => Ok(()),
+    }
+}
+
+/// A copy that is under its name only when whole, in the place of what was there. Blocks.
 pub(super) fn copy_whole(from: &Path, to: &Path) -> Result<(), Error> {
     let beside = to.with_extension("incoming");
-    let fresh = |path: &Path| {
-        if path.is_dir() {
-            fs::remove_dir_all(path)
-        } else {
-            fs::remove_file(path)
-        }
-    };
-    if beside.exists() {
-        fresh(&beside).map_err(Error::file(&beside))?;
-    }
+    remove(&beside)?;
     for entry in WalkDir::new(from).follow_links(true) {
         let entry = entry.map_err(|error| Error::file(from)(error.into()))?;
         let inside = entry.path().strip_prefix(from).unwrap_or(Path::new(""));
@@ -116,6 +120,7 @@ pub(super) fn copy_whole(from: &Path, to: &Path) -> Result<(), Error> {
             fs::copy(entry.path(), &target).map_err(Error::file(&target))?;
         }
     }
+    remove(to)?;
     fs::rename(&beside, to).map_err(Error::file(to))
 }
 

@@ -12,7 +12,7 @@ use atelier_contract::Refusal;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::Error;
+use crate::{Error, paths};
 
 /// Longest header that is read; more than the worker takes.
 const HEADER_BYTES_MAX: u64 = 8 << 20;
@@ -94,7 +94,7 @@ fn architecture_of(inputs: u64) -> &'static str {
 
 /// Names and facts of a safetensors file's tensors; `None` for any other file.
 fn header(path: &Path) -> Result<Option<HashMap<String, Value>>, Error> {
-    let mut file = File::open(path).map_err(Error::file(path))?;
+    let mut file = File::open(path).map_err(|error| paths::unreadable(path, &error))?;
     let mut length = [0; 8];
     if file.read_exact(&mut length).is_err() {
         return Ok(None);

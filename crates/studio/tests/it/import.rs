@@ -332,3 +332,24 @@ async fn a_style_without_artworks_is_not_exported() {
     assert!(matches!(refused.refusal(), Refusal::StyleTooFewArtworks { .. }));
     assert!(!out.exists());
 }
+
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn a_name_that_is_no_unicode_is_reported_as_far_as_it_can_be_read() {
+    use std::os::unix::ffi::OsStrExt;
+    let desk = Desk::new().await;
+    let name = std::ffi::OsStr::from_bytes(b"\xb1\xd7\xb8\xb2");
+    for (ending, content) in [("png", png(1)), ("doc", b"notes".to_vec())] {
+        let mut name = name.to_owned();
+        name.push(format!(".{ending}"));
+        std::fs::create_dir_all(desk.desk()).unwrap();
+        std::fs::write(desk.desk().join(name), content).unwrap();
+    }
+    let report = desk.import(&desk.desk()).await;
+    assert_eq!((report.imported.len(), report.passed_over.len()), (1, 1));
+    let told = serde_json::to_value(&report).unwrap();
+    assert!(
+        told["imported"][0]["path"].as_str().unwrap().ends_with(".png"),
+        "{told}"
+    );
+}

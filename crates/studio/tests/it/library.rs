@@ -6,6 +6,7 @@ use atelier_studio::contract::{Finding, Refusal};
 use atelier_studio::{Access, Library, styles};
 use sqlx::SqlitePool;
 
+use crate::made;
 use crate::pictures::{Desk, open, png};
 
 #[tokio::test]
@@ -48,6 +49,39 @@ async fn a_file_that_no_row_names_is_removed_after_a_kill() {
     open(copy.path()).await;
     let there = |path: &std::path::Path| copy.path().join(path.strip_prefix(&folder).unwrap()).is_file();
     assert!(there(&kept) && !there(&orphan) && !there(&half));
+}
+
+#[tokio::test]
+async fn a_lora_goes_once_neither_a_style_nor_an_order_that_waits_needs_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let library = open(folder.path()).await;
+    for style in ["trained", "anew"] {
+        styles::create(&library, style, "starter").await.unwrap();
+    }
+    let db = made::database(folder.path()).await;
+    for sql in [
+        "UPDATE styles SET model_path = 'styles/aa/now.safetensors' WHERE name = 'trained'",
+        r#"INSERT INTO jobs (kind, status, request) VALUES
+             ('generate', 'queued', '{"loras":["styles/bb/waits.safetensors"]}'),
+             ('generate', 'completed', '{"loras":["styles/cc/done.safetensors"]}')"#,
+    ] {
+        sqlx::query(sql).execute(&db).await.unwrap();
+    }
+    db.close().await;
+    let files = [
+        "aa/now.safetensors",
+        "bb/waits.safetensors",
+        "cc/done.safetensors",
+        "dd/half.part",
+    ]
+    .map(|file| folder.path().join("styles").join(file));
+    for file in &files {
+        std::fs::create_dir_all(file.parent().unwrap()).unwrap();
+        std::fs::write(file, "weights").unwrap();
+    }
+    drop(library);
+    open(folder.path()).await;
+    assert_eq!(files.map(|file| file.exists()), [true, true, false, false]);
 }
 
 fn copy_all(from: &std::path::Path, to: &std::path::Path) {

@@ -9,6 +9,7 @@ mod import;
 mod library;
 mod made;
 mod models;
+mod orders;
 mod pictures;
 mod samples;
 mod server;
