@@ -7,7 +7,7 @@ mod detail;
 mod export;
 mod sweep;
 
-use atelier_contract::{GenerationId, JobId, Number, Refusal, StyleId, Tag};
+use atelier_contract::{GenerationId, Number, Refusal, StyleId, Tag};
 use chrono::{DateTime, NaiveDate, NaiveTime};
 use serde::{Deserialize, Serialize};
 use sqlx::{QueryBuilder, Sqlite};
@@ -216,22 +216,6 @@ pub async fn latest(library: &Library, limit: u32) -> Result<Vec<Card>, Error> {
           ORDER BY id DESC
           LIMIT $1",
         limit,
-    )
-    .fetch_all(library.pool())
-    .await?;
-    let ids: Vec<GenerationId> = ids.into_iter().map(jobs::id).collect::<Result<_, _>>()?;
-    cards(library, &ids).await
-}
-
-/// Cards of what an order has finished so far, also when it was removed from the gallery.
-///
-/// # Errors
-/// [`Error::Database`].
-pub async fn of_job(library: &Library, job: JobId) -> Result<Vec<Card>, Error> {
-    let job = job.get();
-    let ids = sqlx::query_scalar!(
-        "SELECT id FROM generations WHERE job_id = $1 AND status = 'completed' ORDER BY id",
-        job
     )
     .fetch_all(library.pool())
     .await?;

@@ -1,7 +1,6 @@
 //! Jobs: the queue of the one device.
 
 use atelier_studio::contract::{JobId, Refusal};
-use atelier_studio::gallery::{self, Card};
 use atelier_studio::jobs::Job;
 
 use super::Door;
@@ -39,11 +38,4 @@ pub(crate) async fn job_resume(house: Door<'_>, id: JobId) -> Result<(), Refusal
 #[specta::specta]
 pub(crate) async fn job_move(house: Door<'_>, id: JobId, before: Option<JobId>) -> Result<(), Refusal> {
     Ok(house.studio().await?.move_job(id, before).await?)
-}
-
-/// The pictures of a job, as they were asked for.
-#[tauri::command]
-#[specta::specta]
-pub(crate) async fn job_generations(house: Door<'_>, id: JobId) -> Result<Vec<Card>, Refusal> {
-    Ok(gallery::of_job(house.studio().await?.library(), id).await?)
 }

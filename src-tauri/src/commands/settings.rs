@@ -12,13 +12,6 @@ use tauri::AppHandle;
 use super::{Door, blocking};
 use crate::window;
 
-/// What the person chose.
-#[tauri::command]
-#[specta::specta]
-pub(crate) async fn settings_get(house: Door<'_>) -> Result<Settings, Refusal> {
-    Ok(settings::load(house.config())?)
-}
-
 /// Keeps what the person chose; the window's frame follows the theme.
 #[tauri::command]
 #[specta::specta]

@@ -46,13 +46,6 @@ pub(crate) async fn style_restore(house: Door<'_>, id: StyleId) -> Result<Style,
     Ok(styles::restore(house.studio().await?.library(), id).await?)
 }
 
-/// One style.
-#[tauri::command]
-#[specta::specta]
-pub(crate) async fn style_show(house: Door<'_>, id: StyleId) -> Result<Style, Refusal> {
-    Ok(styles::show(house.studio().await?.library(), id).await?)
-}
-
 /// Takes in a LoRA file as a style, once it fits the model; `own` when the artist of this library made it.
 #[tauri::command]
 #[specta::specta]

@@ -13,8 +13,6 @@ export const commands = {
 	folderOpen: (which: Folder) => typedError<null, Refusal>(__TAURI_INVOKE("folder_open", { which })),
 	/**  Tells the person of something while the window is out of sight; says nothing to who looks at it. */
 	notificationShow: (title: string, body: string) => typedError<null, Refusal>(__TAURI_INVOKE("notification_show", { title, body })),
-	/**  What the person chose. */
-	settingsGet: () => typedError<Settings, Refusal>(__TAURI_INVOKE("settings_get")),
 	/**  Keeps what the person chose; the window's frame follows the theme. */
 	settingsSet: (settings: Settings) => typedError<Settings, Refusal>(__TAURI_INVOKE("settings_set", { settings })),
 	/**  The artist's name, and where the signature stands in a picture. */
@@ -41,8 +39,6 @@ export const commands = {
 	styleRemoved: () => typedError<RemovedStyle[], Refusal>(__TAURI_INVOKE("style_removed")),
 	/**  Brings a removed style back. */
 	styleRestore: (id: StyleId) => typedError<Style, Refusal>(__TAURI_INVOKE("style_restore", { id })),
-	/**  One style. */
-	styleShow: (id: StyleId) => typedError<Style, Refusal>(__TAURI_INVOKE("style_show", { id })),
 	/**  Takes in a LoRA file as a style, once it fits the model; `own` when the artist of this library made it. */
 	styleImport: (file: string, name: string | null, model: string, own: boolean) => typedError<Style, Refusal>(__TAURI_INVOKE("style_import", { file, name, model, own })),
 	/**  Writes a style's LoRA to `path`, with the key names of the program that will read it. */
@@ -112,8 +108,6 @@ export const commands = {
 	jobResume: (id: JobId) => typedError<null, Refusal>(__TAURI_INVOKE("job_resume", { id })),
 	/**  Moves a waiting job in front of another, or to the end. */
 	jobMove: (id: JobId, before: JobId | null) => typedError<null, Refusal>(__TAURI_INVOKE("job_move", { id, before })),
-	/**  The pictures of a job, as they were asked for. */
-	jobGenerations: (id: JobId) => typedError<Card[], Refusal>(__TAURI_INVOKE("job_generations", { id })),
 	/**  Ids of all pictures that a filter lets through, newest first. */
 	galleryFind: (filter: GalleryFilter) => typedError<GenerationId[], Refusal>(__TAURI_INVOKE("gallery_find", { filter })),
 	/**  What the grid shows of some pictures. */
@@ -729,7 +723,7 @@ export type Hello = {
 	device: DeviceFacts,
 };
 
-/**  What an import did. Nothing that was named is missing from it. */
+/**  What an import did. Nothing that was named is missing from it. Paths are as a person reads them: a name need not be Unicode. */
 export type ImportReport = {
 	/**  New artworks, in the order of their paths. */
 	imported: Imported[],
