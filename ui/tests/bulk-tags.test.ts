@@ -5,7 +5,7 @@ import { render } from "vitest-browser-svelte";
 import type { Artwork, TagEdit } from "$lib/bindings";
 import { shortcuts } from "$lib/shortcuts.svelte";
 import BulkTags from "../src/screens/artworks/BulkTags.svelte";
-import { editTowards, reordered, sharedTags } from "../src/screens/artworks/tagging";
+import { editTowards, rebased, reordered, sharedTags } from "../src/screens/artworks/tagging";
 import { expectAccessible } from "./axe";
 
 const artwork = (id: number, tags: string[]): Artwork => ({
@@ -24,7 +24,7 @@ const artwork = (id: number, tags: string[]): Artwork => ({
 });
 
 const artworks = [artwork(1, ["cat", "moon", "sea"]), artwork(2, ["moon", "cat"]), artwork(3, ["cat", "boat", "moon", "sea"])];
-const onwanted = vi.fn<(common: string[]) => Promise<void>>(async () => undefined);
+const onwanted = vi.fn<(tagged: readonly Artwork[], common: string[], seen: string[]) => Promise<void>>(async () => undefined);
 const onedit = vi.fn<(edit: TagEdit) => Promise<void>>(async () => undefined);
 
 beforeEach(async () => {
@@ -48,7 +48,7 @@ test("T leads to the tags, and common ones are removed and moved by keyboard wit
   place.dispatchEvent(new KeyboardEvent("keydown", { key: "t", bubbles: true }));
   await expect.element(page.getByRole("combobox")).toHaveFocus();
   await userEvent.keyboard("{Backspace}{Delete}");
-  await expect.poll(() => onwanted.mock.lastCall?.[0]).toEqual(["cat"]);
+  await expect.poll(() => onwanted.mock.lastCall).toEqual([artworks, ["cat"], ["cat", "moon"]]);
 });
 
 test("what some have is given to all or taken from those", async () => {
@@ -68,10 +68,22 @@ test("the edit towards wanted tags is the smallest one", () => {
   });
   expect(editTowards(artworks, ["cat", "moon", "ink"])).toEqual({ add: ["ink"] });
   expect(editTowards(artworks, ["moon"])).toEqual({ remove: ["cat"] });
+  expect(editTowards(artworks, ["moon", "sea"])).toEqual([
+    { artwork: 1, tags: ["moon", "sea"] },
+    { artwork: 2, tags: ["moon", "sea"] },
+    { artwork: 3, tags: ["boat", "moon", "sea"] },
+  ]);
   expect(editTowards(artworks, ["cat", "moon"])).toBeNull();
   expect(editTowards(artworks.slice(1), ["cat", "moon"])).toEqual([
     { artwork: 2, tags: ["cat", "moon"] },
     { artwork: 3, tags: ["cat", "boat", "moon", "sea"] },
   ]);
   expect(reordered(["cat", "boat", "moon", "sea"], ["moon", "cat"])).toEqual(["moon", "boat", "cat", "sea"]);
+});
+
+test("what was changed in tags that were seen is changed in those of now, and nothing else", () => {
+  expect(rebased(["cat", "ink"], ["cat"], ["cat", "moon"])).toEqual(["cat", "ink", "moon"]);
+  expect(rebased(["cat"], ["cat", "ink"], ["cat", "ink", "moon"])).toEqual(["cat", "moon"]);
+  expect(rebased(["cat", "ink"], ["cat"], [])).toEqual(["ink"]);
+  expect(rebased(["cat", "moon", "ink"], ["cat", "moon"], ["moon", "cat"])).toEqual(["moon", "cat", "ink"]);
 });

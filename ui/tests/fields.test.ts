@@ -32,6 +32,21 @@ test("a number stays inside its limits, and may be left to the program", async (
   await expectAccessible();
 });
 
+test("a fraction is taken only where the steps are fractions", async () => {
+  const onchange = vi.fn();
+  const field = page.getByRole("spinbutton", { name: "Number" });
+  const whole = await render(NumberField, { label: "Number", value: 20, min: 1, max: 60, onchange });
+  await field.fill("20.6");
+  await userEvent.keyboard("{Tab}");
+  expect(onchange).toHaveBeenLastCalledWith(21);
+  await expect.element(field).toHaveValue(21);
+  await whole.unmount();
+  await render(NumberField, { label: "Number", value: 7, min: 1, max: 20, step: 0.5, onchange });
+  await field.fill("7.5");
+  await userEvent.keyboard("{Tab}");
+  expect(onchange).toHaveBeenLastCalledWith(7.5);
+});
+
 test("a switch is switched by the keyboard", async () => {
   const onchange = vi.fn();
   render(Switch, { label: "Less motion", hint: "No animation", checked: false, onchange });

@@ -71,6 +71,12 @@ test("a seed that is half typed is left to the studio", () => {
   expect(requestOf({ ...emptyDraft(), seed: "12a" }).seed).toBeNull();
 });
 
+test("counts that are still being typed are asked for as whole numbers of 32 bits", () => {
+  expect(requestOf({ ...emptyDraft(), count: 2.6, steps: 20.5, guidance: 7.5 })).toMatchObject({ count: 3, steps: 21, guidance: 7.5 });
+  expect(requestOf({ ...emptyDraft(), count: -3, steps: 1e12 })).toMatchObject({ count: 0, steps: 2 ** 32 - 1 });
+  expect(requestOf(emptyDraft()).steps).toBeNull();
+});
+
 test("a picture is asked for again exactly, without styles that are gone", () => {
   expect(requestFor(picture, ["euler", "euler-a"])).toEqual({
     styles: [{ style: 1, strength: 0.8 }],

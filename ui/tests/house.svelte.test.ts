@@ -132,6 +132,7 @@ test("words, plurals and amounts follow the language", () => {
   expect(list(["a", "b", "c"])).toBe("a, b, and c");
   speak("ko");
   expect(t("lib.rating.stars", { stars: 3 })).toBe("별 3개");
+  expect(t("gallery.selection.count", { count: 12_345 })).toBe("12,345장 선택됨");
   expect(duration(200)).toBe("3분 20초");
   expect(document.documentElement.lang).toBe("ko");
 });

@@ -1,21 +1,23 @@
 /** What was made lately, as it is now: removed, rated and failed elsewhere, too. And the form, as it was left. */
 import { afterEach, beforeEach, expect, test } from "vitest";
-import { page } from "vitest/browser";
+import { page, userEvent } from "vitest/browser";
 import { render } from "vitest-browser-svelte";
 import { type Card, events, type GenerationDetail, type Job, type Style } from "$lib/bindings";
 import { jobs } from "$lib/jobs.svelte";
 import { styles } from "$lib/styles.svelte";
 import { undo } from "$lib/undo.svelte";
-import { kept } from "../src/screens/generate/draft";
+import { COUNT_DEFAULT, kept } from "../src/screens/generate/draft";
 import { GenerateState } from "../src/screens/generate/generate.svelte";
 import { Results } from "../src/screens/generate/results.svelte";
+import FormOf from "./FormOf.svelte";
 import { card as cardOf, detail as detailOf } from "./records";
-import { studioThat } from "./studio";
+import { refuse, studioThat } from "./studio";
 import VaryOf from "./VaryOf.svelte";
 
 const there = new Map<number, number>();
 let asked: { command: string; arguments: unknown }[] = [];
 let end: () => void = () => undefined;
+let tagCheck: (text: string) => string | Promise<string>;
 
 const card = (id: number): Card => cardOf(id, { rating: there.get(id) ?? 0 });
 
@@ -46,6 +48,7 @@ const job = (id: number, status: Job["status"]): Job => ({
 beforeEach(() => {
   there.clear();
   for (const id of [3, 2, 1]) there.set(id, 0);
+  tagCheck = (text) => text;
   const cards = (ids: Iterable<number>) => [...ids].filter((id) => there.has(id)).map(card);
   const started = studioThat({
     gallery_latest: () => cards(there.keys()),
@@ -54,6 +57,8 @@ beforeEach(() => {
     generation_rate: ({ ids, rating }: { ids: number[]; rating: number }) => (ids.forEach((id) => there.set(id, rating)), null),
     generation_remove: ({ ids }: { ids: number[] }) => (ids.forEach((id) => there.delete(id)), null),
     generation_place: () => 9,
+    tag_complete: () => [],
+    tag_check: ({ text }: { text: string }) => tagCheck(text),
     style_list: (): Style[] => [],
   });
   asked = started.asked;
@@ -117,17 +122,47 @@ test("who presses twice removes a picture once", async () => {
   expect(results.shown?.id).toBe(1);
 });
 
-test("the failure of an earlier order is not told while a newer one runs", () => {
+test("why an order failed is told until it has been read, whatever is begun after it", () => {
   const results = new Results();
   jobs.list = [job(4, "failed")];
   expect(results.failed?.id).toBe(4);
   // The running one comes first, then those that wait, then what ended.
   jobs.list = [job(6, "running"), job(7, "queued"), job(4, "failed")];
-  expect(results.failed).toBeNull();
-  jobs.list = [job(7, "running"), job(4, "completed"), job(6, "failed")];
-  expect(results.failed).toBeNull();
-  jobs.list = [job(7, "failed"), job(6, "failed")];
+  expect(results.failed?.id).toBe(4);
+  jobs.list = [job(7, "failed"), job(4, "failed"), job(6, "completed")];
   expect(results.failed?.id).toBe(7);
+  results.forget(7);
+  expect(results.failed?.id).toBe(4);
+  results.forget(4);
+  expect(results.failed).toBeNull();
+});
+
+test("who orders again has read why the orders before failed", async () => {
+  const state = new GenerateState();
+  state.draft.tags.push("cat");
+  jobs.list = [job(7, "running"), job(6, "failed"), job(4, "failed")];
+  await state.generate();
+  expect(state.results.failed).toBeNull();
+  jobs.list = [job(9, "failed"), ...jobs.list];
+  expect(state.results.failed?.id).toBe(9);
+});
+
+test("how many can be typed anew, and comes back when it is left empty", async () => {
+  const state = new GenerateState();
+  state.draft.tags.push("cat");
+  await render(FormOf, { state });
+  const field = page.getByRole("spinbutton", { name: "Pictures" });
+  await field.click();
+  await userEvent.keyboard("{End}{Backspace}");
+  await expect.element(field).toHaveValue(null);
+  await userEvent.keyboard("2");
+  await expect.element(field).toHaveValue(2);
+  await userEvent.keyboard("{Backspace}{Tab}");
+  await expect.element(field).toHaveValue(COUNT_DEFAULT);
+  await field.click();
+  await userEvent.keyboard("{End}{Backspace}2");
+  await page.getByRole("button", { name: "Generate" }).click();
+  await expect.poll(() => given("generation_place")).toMatchObject([{ request: { count: 2 } }]);
 });
 
 test("the form is kept as it changes, and at once when the window closes", async () => {
@@ -149,4 +184,29 @@ test("a picture whose style is gone says so before one thing of it is changed", 
   await expect.element(page.getByText("A style of this picture is no longer in your library.", { exact: false })).toBeVisible();
   await page.getByRole("button", { name: "Make it" }).click();
   await expect.poll(() => given("generation_place")).toMatchObject([{ request: { styles: [], tags: ["cat"] } }]);
+});
+
+test("a tag that is still being typed counts when one thing is changed; what cannot be one is mended first", async () => {
+  let answer: () => void = () => undefined;
+  tagCheck = async (text) => {
+    await new Promise<void>((answered) => (answer = answered));
+    return text === "고양이" ? refuse({ code: "tag_not_english", details: { tag: text } }) : text;
+  };
+  await render(VaryOf, { state: new GenerateState(), original: detail(1) });
+  await page.getByRole("button", { name: "Change one thing" }).click();
+  await page.getByRole("radio", { name: "Tags" }).click();
+  const field = page.getByRole("combobox", { name: "Tags" });
+  const make = page.getByRole("button", { name: "Make it" });
+  await field.fill("고양이");
+  await make.click();
+  answer();
+  await expect.element(field).toBeInvalid();
+  await expect.element(make).toBeVisible();
+  expect(given("generation_place")).toEqual([]);
+  await field.fill("boat");
+  await make.click();
+  await make.click();
+  answer();
+  await expect.poll(() => given("generation_place")).toMatchObject([{ request: { tags: ["cat", "boat"] } }]);
+  await expect.element(make).not.toBeInTheDocument();
 });

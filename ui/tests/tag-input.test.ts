@@ -10,7 +10,8 @@ const KNOWN = ["cat", "castle", "clouds"];
 const complete = async (prefix: string) => KNOWN.filter((tag) => tag.startsWith(prefix)).map((tag, uses) => ({ tag, uses }));
 const check = async (text: string): Promise<CheckedTag> =>
   /[^\x20-\x7e]/.test(text) ? { refusal: { code: "tag_not_english", details: { tag: text } } } : { tag: text.toLowerCase() };
-const onchange = vi.fn<(tags: string[]) => void>();
+const onchange = vi.fn<(tags: string[], before: string[]) => void>();
+const chip = (tag: string) => page.getByRole("button", { name: new RegExp(`^${tag}, `) });
 const input = () => page.getByRole("combobox", { name: "Tags" });
 
 beforeEach(() => {
@@ -75,4 +76,50 @@ test("several tags are pasted at once", async () => {
     .element()
     .dispatchEvent(new ClipboardEvent("paste", { clipboardData: pasted, bubbles: true, cancelable: true }));
   await expect.poll(() => onchange.mock.lastCall?.[0]).toEqual(["cat", "moon", "beach"]);
+  expect(onchange).toHaveBeenCalledOnce();
 });
+
+test("what could be a tag is kept once, before what could not", async () => {
+  await show(["sea"]);
+  await input().fill("cat, moon, sea, cat, 고양이, dog");
+  await userEvent.keyboard("{Enter}");
+  await expect.element(input()).toHaveValue("고양이, dog");
+  expect(onchange.mock.calls).toEqual([[["sea", "cat", "moon"], ["sea"]]]);
+});
+
+test("a tag that is dragged past others makes room at once and is told of when it is let go", async () => {
+  await show(["ink", "cat", "moon", "sea", "boat"], ["ink"]);
+  point("pointerdown", chip("cat").element());
+  for (const [past, place] of [
+    ["moon", 3],
+    ["sea", 4],
+    ["boat", 5],
+  ] as const) {
+    point("pointermove", chip(past).element());
+    await expect.element(page.getByRole("button", { name: `cat, ${place} of 5` })).toBeVisible();
+  }
+  // The style's name stays first.
+  point("pointermove", chip("ink").element());
+  expect(onchange).not.toHaveBeenCalled();
+  point("pointerup", chip("cat").element());
+  expect(onchange.mock.calls.map(([tags]) => tags)).toEqual([["ink", "moon", "sea", "boat", "cat"]]);
+  await expect.element(page.getByRole("button", { name: "cat, 5 of 5" })).toHaveFocus();
+});
+
+test("a tag that is let go where it was, or whose drag is broken off, is told of to nobody", async () => {
+  await show(["cat", "moon"]);
+  point("pointerdown", chip("cat").element());
+  point("pointermove", chip("moon").element());
+  await expect.element(page.getByRole("button", { name: "cat, 2 of 2" })).toBeVisible();
+  point("pointercancel", chip("cat").element());
+  await expect.element(page.getByRole("button", { name: "cat, 1 of 2" })).toBeVisible();
+  point("pointerdown", chip("cat").element());
+  point("pointerup", chip("cat").element());
+  expect(onchange).not.toHaveBeenCalled();
+});
+
+/** What a pointer does over the middle of an element. */
+function point(type: string, over: Element): void {
+  const { left, top, width, height } = over.getBoundingClientRect();
+  over.dispatchEvent(new PointerEvent(type, { bubbles: true, button: 0, clientX: left + width / 2, clientY: top + height / 2 }));
+}

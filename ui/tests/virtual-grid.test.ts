@@ -70,6 +70,25 @@ test("Shift takes a range, Ctrl adds, Ctrl+A takes all, Escape none", async () =
   expect(taken()).toEqual([]);
 });
 
+test("a range begins at the picture that was clicked, wherever it has gone since", async () => {
+  const { rerender } = await render(GridOf, { count: COUNT });
+  await page.getByRole("option", { name: "Picture 2", exact: true }).click();
+  await rerender({ above: [COUNT + 1, COUNT + 2, COUNT + 3, COUNT + 4] });
+  await page.getByRole("option", { name: "Picture 3", exact: true }).click({ modifiers: ["Shift"] });
+  expect(chosen()).toEqual(["Picture 2", "Picture 3"]);
+});
+
+test("a range begins where the keyboard is when something else was selected since", async () => {
+  const { rerender } = await render(GridOf, { count: COUNT });
+  await page.getByRole("option", { name: "Picture 3", exact: true }).click();
+  // As stepping through large pictures does, or an import that ends.
+  await rerender({ selected: new Set([9]), active: 9 });
+  await userEvent.keyboard("{Shift>}{ArrowRight}{/Shift}");
+  await expect.poll(chosen).toEqual(["Picture 9", "Picture 10"]);
+  await userEvent.keyboard("{Shift>}{ArrowLeft}{ArrowLeft}{/Shift}");
+  await expect.poll(chosen).toEqual(["Picture 8", "Picture 9"]);
+});
+
 test("Enter and a double click open", async () => {
   const onopen = vi.fn();
   await render(GridOf, { count: 50, onopen });

@@ -4,30 +4,37 @@ export type Selection = ReadonlySet<number>;
 
 export interface Marked {
   readonly selected: Selection;
-  /** The end from which a range grows. */
-  readonly anchor: number;
+  /** The one from which the last range grew or the next one would; `null` before any was reached. */
+  readonly anchor: number | null;
 }
 
 /** How the item at `at` is reached: alone, added or taken away, or as the other end of a range. */
 export type Reach = "alone" | "toggle" | "range";
 
-/** The selection after `at`, an index into `ids`, was reached. */
-export function reach(ids: readonly number[], before: Marked, at: number, how: Reach): Marked {
+/** The selection after `at`, an index into `ids`, was reached from `active`, the one that the keyboard was on. */
+export function reach(ids: readonly number[], before: Marked, active: number | null, at: number, how: Reach): Marked {
   const id = ids[at];
   if (id === undefined) return before;
   switch (how) {
     case "alone":
-      return { selected: new Set([id]), anchor: at };
+      return { selected: new Set([id]), anchor: id };
     case "toggle": {
       const selected = new Set(before.selected);
       if (!selected.delete(id)) selected.add(id);
-      return { selected, anchor: at };
+      return { selected, anchor: id };
     }
     case "range": {
-      const [from, to] = before.anchor < at ? [before.anchor, at] : [at, before.anchor];
-      return { selected: new Set(ids.slice(Math.max(0, from), to + 1)), anchor: before.anchor };
+      const start = startOf(ids, before, active) ?? at;
+      const [from, to] = start < at ? [start, at] : [at, start];
+      return { selected: new Set(ids.slice(from, to + 1)), anchor: ids[start] ?? id };
     }
   }
+}
+
+/** Where a range starts: where the last one did, unless something else was selected since; then where the keyboard is. */
+function startOf(ids: readonly number[], { selected, anchor }: Marked, active: number | null): number | undefined {
+  const starts = anchor !== null && selected.has(anchor) ? [anchor, active] : [active];
+  return starts.map((id) => (id === null ? -1 : ids.indexOf(id))).find((place) => place >= 0);
 }
 
 /** Where a key leads in a grid of `columns`; `null` for keys that lead nowhere. */

@@ -21,9 +21,10 @@ import type { Selection } from "$lib/selection";
 import { styles } from "$lib/styles.svelte";
 import { toasts } from "$lib/toasts.svelte";
 import { undo } from "$lib/undo.svelte";
+import { sameCrop } from "./crop";
 import { type Ended, Imports } from "./imports.svelte";
-import { editTowards } from "./tagging";
-import { alike, type Filter, filtered } from "./validity";
+import { editTowards, rebased, sharedTags } from "./tagging";
+import { alike, type Filter, filtered, inSight } from "./validity";
 
 export type View = "artworks" | "report";
 
@@ -58,11 +59,12 @@ export class ArtworksState {
   /** What was chosen when the import under way began. */
   #before: { selected: Selection; filter: Filter } | null = null;
   #style = $state<number | null>(null);
+  #turn: Promise<unknown> = Promise.resolve();
 
   /** What became of the last import into the style that is shown. */
   readonly imported = $derived(this.imports.of(this.#style));
   readonly pairs = $derived(alike(this.list ?? [], this.dataset));
-  readonly shown = $derived(filtered(this.list ?? [], this.filter, this.pairs));
+  readonly shown = $derived(inSight(this.list ?? [], this.filter, this.pairs, this.selected));
   /** The selected ones that are in sight. */
   readonly chosen = $derived(this.shown.filter(({ id }) => this.selected.has(id)));
 
@@ -101,9 +103,16 @@ export class ArtworksState {
     this.dataset = report.status === "ok" ? report.data : null;
   }
 
+  /** Shows what a filter leaves; what it does not show is no longer selected. */
+  show(filter: Filter): void {
+    const left = new Set(filtered(this.list ?? [], filter, this.pairs).map(({ id }) => id));
+    this.filter = filter;
+    this.selected = new Set([...this.selected].filter((id) => left.has(id)));
+  }
+
   /** Shows an artwork beside those that look like it. */
   compare(artwork: Artwork): void {
-    this.filter = "alike";
+    this.show("alike");
     this.active = artwork.id;
   }
 
@@ -117,7 +126,8 @@ export class ArtworksState {
     await styles.load();
     styles.choose(answer.data.id);
     await this.open(answer.data.id);
-    if (waiting.length > 0) await this.import([...waiting]);
+    // The style is made, whatever becomes of the import and however long it takes.
+    if (waiting.length > 0) void this.import([...waiting]);
     return null;
   }
 
@@ -185,36 +195,59 @@ export class ArtworksState {
     });
   }
 
-  /** Gives the artworks these common tags, in this order. */
-  async setCommon(artworks: readonly Artwork[], wanted: readonly string[]): Promise<void> {
-    const edit = editTowards(artworks, wanted);
-    if (edit === null) return;
-    await this.#tag(artworks, edit, t("artworks.tags.changed", { count: artworks.length }));
+  /** Makes of the common tags that were `seen` those that are `wanted`, in this order. */
+  async setCommon(artworks: readonly Artwork[], wanted: readonly string[], seen: readonly string[]): Promise<void> {
+    await this.#tag(artworks, (now) => editTowards(now, rebased(sharedTags(now).common, seen, wanted)));
   }
 
   async editTags(artworks: readonly Artwork[], edit: TagEdit): Promise<void> {
-    await this.#tag(artworks, edit, t("artworks.tags.changed", { count: artworks.length }));
+    await this.#tag(artworks, () => edit);
   }
 
-  async #tag(artworks: readonly Artwork[], edit: TagEdit | ArtworkTags[], label: string): Promise<void> {
-    const ids = artworks.map(({ id }) => id);
-    const before = artworks.map(({ id, tags }) => ({ artwork: id, tags }));
-    const run = async () => this.#did(Array.isArray(edit) ? await commands.artworkTagsSet(edit) : await commands.artworkTag(ids, edit));
-    if (!(await run())) return;
-    // The chips show it at once; a toast for every tag would be in the way.
-    undo.push({ label, undo: async () => this.#did(await commands.artworkTagsSet(before)), redo: run }, { quiet: true });
-    announce(label);
+  /** `editOf` is asked when its turn comes: the edit before it may still be under way. */
+  #tag(artworks: readonly Artwork[], editOf: (now: readonly Artwork[]) => TagEdit | ArtworkTags[] | null): Promise<void> {
+    return this.#inTurn(async () => {
+      const now = await this.#now(artworks);
+      if (!now || now.length === 0) return;
+      const edit = editOf(now);
+      if (edit === null) return;
+      const ids = now.map(({ id }) => id);
+      const before = now.map(({ id, tags }) => ({ artwork: id, tags }));
+      const run = async () => this.#did(Array.isArray(edit) ? await commands.artworkTagsSet(edit) : await commands.artworkTag(ids, edit));
+      if (!(await run())) return;
+      const label = t("artworks.tags.changed", { count: ids.length });
+      // The chips show it at once; a toast for every tag would be in the way.
+      undo.push(
+        {
+          label,
+          undo: () => this.#inTurn(async () => this.#did(await commands.artworkTagsSet(before))),
+          redo: () => this.#inTurn(run),
+        },
+        { quiet: true },
+      );
+      announce(label);
+    });
   }
 
   /** Keeps a crop and a turn; the file stays as it is. */
   async frame(artwork: Artwork, crop: Crop | null, quarterTurns: number): Promise<void> {
-    const set = async (box: Crop | null, turns: number) => this.#did(await commands.artworkCrop(artwork.id, box, turns));
-    if (!(await set(crop, quarterTurns))) return;
+    if (!(await this.#did(await commands.artworkCrop(artwork.id, crop, quarterTurns)))) return;
+    const framed = { ...artwork, crop, quarter_turns: quarterTurns };
     undo.push({
       label: t("artworks.crop.changed", { name: artwork.file_name }),
-      undo: () => set(artwork.crop, artwork.quarter_turns),
-      redo: () => set(crop, quarterTurns),
+      undo: () => this.#reframe(framed, artwork),
+      redo: () => this.#reframe(artwork, framed),
     });
+  }
+
+  /** Makes the crop `to` where it is still `from`, and turns on by as much as lies between them: it may have been turned since. */
+  async #reframe(from: Artwork, to: Artwork): Promise<boolean> {
+    const now = await this.#now([from]);
+    if (!now) return false;
+    // One that was removed since is as it was left.
+    const [its = from] = now;
+    const turns = (its.quarter_turns + to.quarter_turns - from.quarter_turns + 4) % 4;
+    return this.#did(await commands.artworkCrop(its.id, sameCrop(its.crop, from.crop) ? to.crop : its.crop, turns));
   }
 
   /** Turns artworks by quarters clockwise. */
@@ -252,6 +285,26 @@ export class ArtworksState {
     // Those of another style come back out of sight.
     if (back && ids.some((id) => this.find(id))) this.selected = new Set(ids);
     return back;
+  }
+
+  /** Artworks of one style as the studio has them, without those that have gone; `null` when it refuses to say. */
+  async #now(artworks: readonly Artwork[]): Promise<readonly Artwork[] | null> {
+    const [first] = artworks;
+    if (!first) return [];
+    const answer = await commands.artworkList(first.style);
+    if (answer.status === "error") {
+      toasts.refuse(answer.error);
+      return null;
+    }
+    const ids = new Set(artworks.map(({ id }) => id));
+    return answer.data.filter(({ id }) => ids.has(id));
+  }
+
+  /** One at a time: what an edit begins with is what the one before it leaves. */
+  #inTurn<T>(work: () => Promise<T>): Promise<T> {
+    const done = this.#turn.then(work, work);
+    this.#turn = done;
+    return done;
   }
 
   /** Shows what a command did, or says why it did nothing. */

@@ -42,6 +42,13 @@ export function isWhole(box: Crop, size: Size): boolean {
   return box.width_px === size.width_px && box.height_px === size.height_px;
 }
 
+/** Whether two crops are the same one. */
+export function sameCrop(one: Crop | null, other: Crop | null): boolean {
+  if (!one || !other) return one === other;
+  const placed = one.left_px === other.left_px && one.top_px === other.top_px;
+  return placed && one.width_px === other.width_px && one.height_px === other.height_px;
+}
+
 /** The size of a picture after quarter turns. */
 export function turnedSize(size: Size, quarterTurns: number): Size {
   return quarterTurns % 2 === 0 ? size : { width_px: size.height_px, height_px: size.width_px };

@@ -24,11 +24,23 @@ export function reordered(tags: readonly string[], order: readonly string[]): st
   return tags.map((tag) => (order.includes(tag) ? (wanted.next().value ?? tag) : tag));
 }
 
+/** The tags of `now` with what was changed between `seen` and `wanted`: they may have been changed again since they were seen. */
+export function rebased(now: readonly string[], seen: readonly string[], wanted: readonly string[]): string[] {
+  const added = wanted.filter((tag) => !seen.includes(tag));
+  const removed = seen.filter((tag) => !wanted.includes(tag));
+  if (added.length === 0 && removed.length === 0) return reordered(now, wanted);
+  return [...now.filter((tag) => !removed.includes(tag)), ...added.filter((tag) => !now.includes(tag))];
+}
+
 /** What has to be done so that the common tags of some artworks become `wanted`; `null` when they are already. */
 export function editTowards(artworks: readonly Tagged[], wanted: readonly string[]): TagEdit | ArtworkTags[] | null {
   const { common } = sharedTags(artworks);
   const add = wanted.filter((tag) => !common.includes(tag));
   const remove = common.filter((tag) => !wanted.includes(tag));
+  if (add.length > 0 && remove.length > 0) {
+    const kept = (tags: readonly string[]) => tags.filter((tag) => !remove.includes(tag));
+    return artworks.map(({ id, tags }) => ({ artwork: id, tags: [...kept(tags), ...add.filter((tag) => !tags.includes(tag))] }));
+  }
   if (add.length > 0) return { add };
   if (remove.length > 0) return { remove };
   if (common.every((tag, place) => wanted[place] === tag)) return null;

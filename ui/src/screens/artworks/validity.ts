@@ -1,5 +1,6 @@
 /** What stands against an artwork, and what can be done about it. Pure. */
 import type { Artwork, DatasetReport } from "$lib/bindings";
+import type { Selection } from "$lib/selection";
 
 /** A way out that the screen can offer for an artwork that is not valid. */
 export type Fix = "compare" | "uncrop" | "remove";
@@ -52,6 +53,17 @@ export function filtered(artworks: readonly Artwork[], filter: Filter, pairs: re
     case "alike":
       return artworks.filter((artwork) => pairs.some(({ one, other }) => one.id === artwork.id || other.id === artwork.id));
   }
+}
+
+/**
+ * What is in sight with a filter: what it leaves, and what is selected. An artwork that was tagged stays among the untagged ones until
+ * something else is selected. Those that look alike are shown in pairs, which are there or not.
+ */
+export function inSight(artworks: readonly Artwork[], filter: Filter, pairs: readonly Pair[], selected: Selection): readonly Artwork[] {
+  const left = filtered(artworks, filter, pairs);
+  if (filter === "all" || filter === "alike") return left;
+  const there = new Set(left);
+  return artworks.filter((artwork) => there.has(artwork) || selected.has(artwork.id));
 }
 
 /** The name that a dropped folder gives to a style: `10_Ink & Wash` → `ink wash`; kohya puts repeats in front. */

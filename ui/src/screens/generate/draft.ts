@@ -1,5 +1,6 @@
 /** What is to be made, as the form holds it; how it becomes a request, and how it comes back from a picture. Pure but for {@link keep}. */
 import type { AspectRatio, GenerationDetail, GenerationRequest, Sampler, StyleUse } from "$lib/bindings";
+import { whole } from "$lib/whole";
 import { drawSeed, isSeed } from "./seed";
 
 export interface Draft {
@@ -39,7 +40,10 @@ export function emptyDraft(): Draft {
   };
 }
 
-/** The request of a draft, copied, so that what is typed afterwards does not change it. */
+/**
+ * The request of a draft, copied, so that what is typed afterwards does not change it. A number that is still being typed may be a
+ * fraction.
+ */
 export function requestOf({ seedLocked: _, ...draft }: Draft): GenerationRequest {
   return {
     ...draft,
@@ -47,6 +51,8 @@ export function requestOf({ seedLocked: _, ...draft }: Draft): GenerationRequest
     tags: [...draft.tags],
     negative: [...draft.negative],
     seed: isSeed(draft.seed) ? draft.seed : null,
+    count: whole(draft.count),
+    steps: draft.steps === null ? null : whole(draft.steps),
   };
 }
 

@@ -157,6 +157,7 @@ export class GenerateState {
   async #place(request: GenerationRequest): Promise<number | null> {
     this.placing = true;
     this.refusal = null;
+    this.results.forgetFailed();
     const answer = await commands.generationPlace(request);
     this.placing = false;
     if (answer.status === "ok") return answer.data;

@@ -22,7 +22,8 @@ export class Results {
   /** The picture that was chosen; `null` follows what is being made. */
   #chosen = $state<number | null>(null);
   #other = $state<number | null>(null);
-  #read = $state<number | null>(null);
+  /** Failed orders whose reason has been read. */
+  #read = $state.raw<ReadonlySet<number>>(new Set());
   /** Pictures that are made again with one change: job → original. */
   #variations = new Map<number, number>();
   /** One of them is there and is shown beside its original with the next look at the library. */
@@ -39,15 +40,25 @@ export class Results {
     void events.libraryChanged.listen(({ payload }) => payload.what === "generations" && this.cards && this.#soon());
   }
 
-  /** The newest order that was begun, when it failed and nobody has read why. The list of jobs begins with the running one. */
+  /** The newest order that failed and nobody has read why, whatever was begun since. */
   get failed(): Job | null {
-    const [job] = jobs.list.filter(({ kind, status }) => kind === "generate" && status !== "queued").sort((a, b) => b.id - a.id);
-    return job?.status === "failed" && job.id !== this.#read ? job : null;
+    return this.#unread[0] ?? null;
   }
 
   /** Why this job failed has been read. */
   forget(job: number): void {
-    this.#read = job;
+    this.#read = new Set(this.#read).add(job);
+  }
+
+  /** Who asks for more has read why the orders before failed. */
+  forgetFailed(): void {
+    this.#read = new Set([...this.#read, ...this.#unread.map(({ id }) => id)]);
+  }
+
+  /** Newest first. */
+  get #unread(): Job[] {
+    const failed = jobs.list.filter(({ id, kind, status }) => kind === "generate" && status === "failed" && !this.#read.has(id));
+    return failed.sort((a, b) => b.id - a.id);
   }
 
   /** Whether the easel shows what is being made. */

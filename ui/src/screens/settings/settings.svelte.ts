@@ -12,12 +12,15 @@ export class SettingsScreenState {
   /** A picture to show the signature on. */
   sample = $state.raw<Sample | null>(null);
   refusal = $state.raw<Refusal | null>(null);
-  #writing: Promise<void> = Promise.resolve();
+  /** The signature that the studio has or was asked to keep; what is shown may be newer. */
+  #asked: SignatureFacts | null = null;
+  #writing: Promise<unknown> = Promise.resolve();
 
   /** Asks what the screen shows; the drivers behind the report may take seconds, and nothing waits for them. */
   async load(): Promise<void> {
     void this.#loadReport();
-    const [signature, samples] = await Promise.all([commands.signatureGet(), commands.sampleList()]);
+    // What is still being written is read as it was meant.
+    const [signature, samples] = await Promise.all([this.#writing.then(() => commands.signatureGet()), commands.sampleList()]);
     this.#take(signature);
     if (samples.status === "ok") this.sample = samples.data.at(-1) ?? null;
   }
@@ -42,12 +45,21 @@ export class SettingsScreenState {
     if (this.signature) this.signature = { ...this.signature, ...part };
   }
 
-  /** Keeps the signature as it is shown; one write after the other, so that the last one stays. */
-  keepSignature(): Promise<void> {
-    this.#writing = this.#writing.then(async () => {
-      if (this.signature) this.#take(await commands.signatureSet(this.signature));
-    });
-    return this.#writing;
+  /** Keeps the signature as it is shown, or says why not; one write after the other, so that the last one stays. */
+  keepSignature(): Promise<Refusal | null> {
+    const written = this.#writing.then(() => this.#keep());
+    this.#writing = written;
+    return written;
+  }
+
+  async #keep(): Promise<Refusal | null> {
+    const sent = this.signature;
+    if (!sent || sent === this.#asked) return null;
+    this.#asked = sent;
+    const answer = await commands.signatureSet(sent);
+    // What was changed meanwhile is newer than this answer.
+    if (answer.status === "error" || this.signature === sent) this.#take(answer);
+    return answer.status === "error" ? answer.error : null;
   }
 
   async uploadSignature(path: string): Promise<void> {
@@ -68,7 +80,7 @@ export class SettingsScreenState {
       return;
     }
     this.signatureRefusal = null;
-    this.signature = answer.data;
+    this.signature = this.#asked = answer.data;
     if (picture) this.signatureVersion += 1;
   }
 }

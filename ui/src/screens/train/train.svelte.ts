@@ -16,6 +16,7 @@ import { jobs } from "$lib/jobs.svelte";
 import type { Point } from "$lib/line-chart";
 import { styles } from "$lib/styles.svelte";
 import { toasts } from "$lib/toasts.svelte";
+import { whole } from "$lib/whole";
 
 /** What a person may ask of a training that is on its way. */
 type Wish = "pause" | "resume" | "cancel";
@@ -122,7 +123,9 @@ export class TrainState {
   }
 
   #request(style: number): TrainRequest {
-    return { style, ...this.draft, restart: this.training !== null };
+    const { preset, steps, rank } = this.draft;
+    const typed = (number: number | null) => (number === null ? null : whole(number));
+    return { style, preset, steps: typed(steps), rank: typed(rank), restart: this.training !== null };
   }
 
   /** Asks what the training would take; the last question wins. */
