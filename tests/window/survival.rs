@@ -179,11 +179,11 @@ async fn a_display_with_small_pixels_shows_all_of_it() {
 }
 
 #[tokio::test]
-async fn a_folder_that_cannot_be_written_is_named_in_the_window() {
+async fn a_data_folder_that_cannot_be_made_is_named_in_the_window() {
     let stage = Stage::new();
     std::fs::write(stage.home.data(), "a file where the data folder should be").expect("written");
     let window = Window::open(&stage).await;
-    window.find_text(SOON, "may not be written").await;
+    window.find_text(SOON, "data is there already and was left alone").await;
     std::fs::remove_file(stage.home.data()).expect("removed");
     window.click("button", "Try again").await;
     window.find_text(SOON, "What this machine can do").await;
