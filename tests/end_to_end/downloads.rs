@@ -104,12 +104,12 @@ fn copies_of_models_have_folders_of_their_own_whatever_they_are_called() {
         let mut command = home.atelier();
         answer(command.args(["models", "import", "--copy", "--id", id]).arg(&starter))
     };
-    for id in ["실사", "만화", "..", "a/b", "a b"] {
+    for id in ["실사", "만화", "..", "a/b", "a b", "A b", "incoming"] {
         copy(id).ok();
     }
     assert_eq!(copy("실사").status.code(), Some(51));
     let verified = home.run_with(["models", "verify", "--json"]).ok().json();
-    assert_eq!(verified["intact"].as_array().map(Vec::len), Some(6), "{verified}");
+    assert_eq!(verified["intact"].as_array().map(Vec::len), Some(8), "{verified}");
     for id in ["..", "a/b"] {
         home.run_with(["models", "remove", id]).ok();
     }

@@ -317,9 +317,13 @@ async fn others(library: &Library, config: &Config, id: &str) -> Result<Vec<Mode
 /// already belongs to nobody: its model was not written down, or was removed and its files could not be.
 fn place(library: &Library, others: &[Model], id: &str) -> String {
     let first = format!("{SHELF}/{}", name_of(id));
+    // On some systems `Ink` and `ink` are one folder.
+    let lower = |path: &Path| PathBuf::from(path.to_string_lossy().to_lowercase());
+    let incoming = lower(&fetch::all_incoming(library));
+    let theirs: Vec<_> = others.iter().map(|model| lower(&model.path)).collect();
     let taken = |url: &str| {
-        let place = library.path_of(url);
-        place == fetch::all_incoming(library) || others.iter().any(|model| model.path.starts_with(&place))
+        let place = lower(&library.path_of(url));
+        place == incoming || theirs.iter().any(|path| path.starts_with(&place))
     };
     let (mut url, mut count) = (first.clone(), 1);
     while taken(&url) {
