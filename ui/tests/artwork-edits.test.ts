@@ -1,14 +1,12 @@
 /** Artworks that are tagged, framed and turned: what stays in sight, what is done in turn, and what an undo takes back. */
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { page, userEvent } from "vitest/browser";
-import { render } from "vitest-browser-svelte";
-import type { Artwork, ArtworkTags, Crop, DatasetReport, TagEdit } from "$lib/bindings";
-import { styles } from "$lib/styles.svelte";
+import type { Artwork, ArtworkTags, Crop, TagEdit } from "$lib/bindings";
 import { toasts } from "$lib/toasts.svelte";
 import { undo } from "$lib/undo.svelte";
-import { ArtworksState } from "../src/screens/artworks/artworks.svelte";
-import ArtworksOf from "./ArtworksOf.svelte";
-import { artwork, style } from "./records";
+import type { ArtworksState } from "../src/screens/artworks/artworks.svelte";
+import { showStyle } from "./artworks";
+import { artwork, dataset, style } from "./records";
 import { studioThat } from "./studio";
 
 /** What the studio has; tests change it. */
@@ -30,24 +28,12 @@ function tagged(tags: readonly string[], { add = [], remove = [] }: TagEdit): st
   return [...tags.filter((tag) => !remove.includes(tag)), ...add.filter((tag) => !tags.includes(tag))];
 }
 
-const report: DatasetReport = {
-  style: 2,
-  valid: 2,
-  invalid: 0,
-  valid_min: 10,
-  valid_max: 100,
-  missing: null,
-  artworks: [],
-  near_duplicates: [],
-  tags: [],
-};
-
 beforeEach(async () => {
   library = [artwork(21, 2), artwork(22, 2)];
   written = checked = () => Promise.resolve();
   ({ asked, end } = studioThat({
     style_list: () => [style(2, "pastel")],
-    style_report: () => report,
+    style_report: () => dataset(2),
     artwork_list: () => library.map((one) => ({ ...one })),
     artwork_turn: ({ ids, quarterTurns }: { ids: number[]; quarterTurns: number }) =>
       edit(ids, (one) => ({ quarter_turns: (one.quarter_turns + quarterTurns) % 4 })),
@@ -68,11 +54,7 @@ beforeEach(async () => {
       return text;
     },
   }));
-  await styles.load();
-  styles.choose(2);
-  state = new ArtworksState();
-  await render(ArtworksOf, { state });
-  await expect.element(option(21)).toBeVisible();
+  state = await showStyle(2, "21.png");
 });
 
 afterEach(() => {

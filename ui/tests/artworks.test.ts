@@ -1,16 +1,15 @@
 /** The artworks while things happen beside them: a style is removed, an import ends, files are dropped, one of a pair is kept. */
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import { page, userEvent } from "vitest/browser";
-import { render } from "vitest-browser-svelte";
-import type { Artwork, DatasetReport, ImportReport, Style } from "$lib/bindings";
+import type { Artwork, ImportReport, Style } from "$lib/bindings";
 import { drops, type DropTarget } from "$lib/drops.svelte";
 import { styles } from "$lib/styles.svelte";
 import { toasts } from "$lib/toasts.svelte";
 import { undo } from "$lib/undo.svelte";
-import { ArtworksState } from "../src/screens/artworks/artworks.svelte";
-import ArtworksOf from "./ArtworksOf.svelte";
+import type { ArtworksState } from "../src/screens/artworks/artworks.svelte";
+import { showStyle } from "./artworks";
 import { expectAccessible } from "./axe";
-import { artwork, style as styleOf } from "./records";
+import { artwork, dataset, style as styleOf } from "./records";
 import { refuse, studioThat } from "./studio";
 
 const style = (id: number, name: string) => styleOf(id, name, { valid_artworks: 2 });
@@ -50,17 +49,7 @@ beforeEach(async () => {
   const removed = new Map<number, Artwork>();
   ({ asked, end } = studioThat({
     style_list: () => there,
-    style_report: ({ id }: { id: number }): DatasetReport => ({
-      style: id,
-      valid: 2,
-      invalid: 0,
-      valid_min: 10,
-      valid_max: 100,
-      missing: null,
-      artworks: [],
-      near_duplicates: pairs.map(([artwork, other]) => ({ artwork, other })),
-      tags: [],
-    }),
+    style_report: ({ id }: { id: number }) => dataset(id, { near_duplicates: pairs.map(([artwork, other]) => ({ artwork, other })) }),
     style_remove: ({ id }: { id: number }) => unless("style_remove", () => ((there = there.filter((one) => one.id !== id)), null)),
     style_restore: () => unless("style_restore", () => ((there = [style(1, "ink wash"), style(2, "pastel")]), there[1])),
     artwork_list: ({ style: of }: { style: number }) => library.filter((one) => one.style === of).map((one) => ({ ...one })),
@@ -84,11 +73,7 @@ beforeEach(async () => {
     targets.add(target);
     return () => targets.delete(target);
   });
-  await styles.load();
-  styles.choose(2);
-  state = new ArtworksState();
-  await render(ArtworksOf, { state });
-  await expect.element(option(21)).toBeVisible();
+  state = await showStyle(2, "21.png");
 });
 
 afterEach(() => {

@@ -1,5 +1,5 @@
 /** Records as the studio answers them; a test says what matters to it. */
-import type { Artwork, Card, GenerationDetail, Style } from "$lib/bindings";
+import type { Artwork, Card, DatasetReport, GenerationDetail, Style } from "$lib/bindings";
 
 export const style = (id: number, name: string, part: Partial<Style> = {}): Style => ({
   id,
@@ -61,5 +61,19 @@ export const detail = (id: number, part: Partial<GenerationDetail> = {}): Genera
   signed: false,
   bytes: 1,
   path: `/${id}.png`,
+  ...part,
+});
+
+/** What training would see of a style's two valid artworks. */
+export const dataset = (style: number, part: Partial<DatasetReport> = {}): DatasetReport => ({
+  style,
+  valid: 2,
+  invalid: 0,
+  valid_min: 10,
+  valid_max: 100,
+  missing: null,
+  artworks: [],
+  near_duplicates: [],
+  tags: [],
   ...part,
 });
