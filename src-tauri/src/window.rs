@@ -35,6 +35,8 @@ pub(crate) fn create(app: &App, settings: &Settings) -> tauri::Result<()> {
         .on_new_window(|_, _| NewWindowResponse::Deny)
         .on_page_load(|window, load| {
             if load.event() == PageLoadEvent::Finished {
+                #[cfg(target_os = "linux")]
+                webkit::demote_threads();
                 show(&window);
             }
         })

@@ -71,13 +71,8 @@ pub fn memory_bytes(pid: u32, but: &str) -> u64 {
 /// When it is gone.
 pub fn started_at_ms(pid: u32) -> f64 {
     let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).expect("the process is there");
-    // Field 22 in hundredths of a second since the machine started (proc(5)); the second field may hold anything, but ends with `)`.
-    let after_name = stat.rsplit_once(')').expect("a name").1;
-    let started: f64 = after_name
-        .split_whitespace()
-        .nth(19)
-        .and_then(|ticks| ticks.parse().ok())
-        .expect("ticks");
+    // In hundredths of a second since the machine started.
+    let started = stat_field(&stat, 22).expect("ticks") as f64;
     let uptime = std::fs::read_to_string("/proc/uptime").expect("Linux tells it");
     let up: f64 = uptime
         .split_whitespace()
@@ -89,6 +84,23 @@ pub fn started_at_ms(pid: u32) -> f64 {
         .expect("after 1970")
         .as_secs_f64();
     (now - up + started / 100.0) * 1000.0
+}
+
+/// A number of a `stat` file, counted from 1 as in proc(5). The second field may hold anything, but ends with `)`.
+fn stat_field(stat: &str, number: usize) -> Option<u64> {
+    let (_, from_third) = stat.rsplit_once(')')?;
+    from_third.split_whitespace().nth(number - 3)?.parse().ok()
+}
+
+/// Names of a process' threads that the kernel runs before every ordinary one.
+pub fn real_time_threads(pid: u32) -> Vec<String> {
+    let threads = std::fs::read_dir(format!("/proc/{pid}/task")).into_iter().flatten();
+    let named = threads.filter_map(|thread| {
+        let thread = thread.ok()?.path();
+        let priority = stat_field(&std::fs::read_to_string(thread.join("stat")).ok()?, 40)?;
+        (priority > 0).then_some(std::fs::read_to_string(thread.join("comm")).ok()?)
+    });
+    named.collect()
 }
 
 /// Processes that `parent` started and whose command line names `program`.

@@ -9,3 +9,4 @@ mod second_thoughts;
 mod security;
 mod steps;
 mod survival;
+mod threads;

@@ -1,4 +1,5 @@
-//! What WebKitGTK cannot know by itself: how little the page needs to be kept, and whether a GPU is there to paint it.
+//! What WebKitGTK cannot know by itself: how little the page needs to be kept, whether a GPU is there to paint it, and that none of its
+//! threads may go before the one that paints.
 
 use std::path::Path;
 
@@ -18,6 +19,40 @@ pub(super) fn tune(window: &WebviewWindow) -> tauri::Result<()> {
             settings.set_hardware_acceleration_policy(HardwareAccelerationPolicy::Never);
         }
     })
+}
+
+/// Takes real-time priority from the threads of this process. WebKit gives it to those that carry messages to and from the page, where the
+/// system lets it (root, and whoever has RealtimeKit, as most desktops do). They wait for a lock of WebKit's allocator by `sched_yield`, and
+/// a real-time thread yields to no ordinary one: if the lock's holder was interrupted on the same processor, the window stands still until
+/// the kernel moves it to another, for up to 100 ms. WebKit raises them before a page is loaded and again with each new process of a page.
+pub(super) fn demote_threads() {
+    let threads = std::fs::read_dir("/proc/self/task").into_iter().flatten();
+    let ids = threads.filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok());
+    for id in ids.filter(|&id| is_real_time(id)) {
+        demote(id);
+    }
+}
+
+fn is_real_time(thread: libc::pid_t) -> bool {
+    #[expect(unsafe_code, reason = "a system call that touches no memory")]
+    // SAFETY: it takes a plain number.
+    let policy = unsafe { libc::sched_getscheduler(thread) };
+    policy >= 0 && matches!(policy & !libc::SCHED_RESET_ON_FORK, libc::SCHED_RR | libc::SCHED_FIFO)
+}
+
+/// As WebKit itself does it with a thread that used up its real time; only root may take `SCHED_RESET_ON_FORK` back.
+fn demote(thread: libc::pid_t) {
+    let policy = libc::SCHED_OTHER | libc::SCHED_RESET_ON_FORK;
+    #[expect(unsafe_code, reason = "a system call")]
+    // SAFETY: `sched_param` is plain numbers, and the call reads it while it is borrowed.
+    let refused = unsafe {
+        let ordinary: libc::sched_param = std::mem::zeroed();
+        libc::sched_setscheduler(thread, policy, &raw const ordinary)
+    };
+    if refused != 0 {
+        let error = std::io::Error::last_os_error();
+        tracing::debug!("thread {thread} keeps its real-time priority: {error}");
+    }
 }
 
 /// Whether any driver offers to paint: the kernel's, or NVIDIA's own.
