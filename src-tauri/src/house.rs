@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use atelier_studio::contract::Refusal;
 use atelier_studio::thumbnails::Thumbnails;
-use atelier_studio::{Config, Studio, settings};
+use atelier_studio::{Config, Library, Studio};
 use tauri::AppHandle;
 use tokio::sync::OnceCell;
 
@@ -34,7 +34,7 @@ pub(crate) struct House {
 impl House {
     pub(crate) fn new(config: Config, app: AppHandle) -> Self {
         Self {
-            first_run: settings::are_untouched(&config),
+            first_run: !Library::is_in(&config.data),
             config: Config {
                 lock_wait: LOCK_WAIT,
                 ..config
@@ -50,7 +50,7 @@ impl House {
         &self.config
     }
 
-    /// Whether nobody had set anything here before this start.
+    /// Whether there was no library before this start.
     pub(crate) fn first_run(&self) -> bool {
         self.first_run
     }
@@ -72,6 +72,11 @@ impl House {
                 Ok(studio)
             })
             .await
+    }
+
+    /// Whether the window has been closed, for good.
+    pub(crate) fn is_closing(&self) -> bool {
+        self.closing.load(Ordering::Relaxed)
     }
 
     /// Lets the studio end what it does so that it can go on at the next start, and lets go of the library. The second time it does nothing.

@@ -116,7 +116,11 @@ fn is_our_page(url: &Url) -> bool {
     ours || developed
 }
 
+/// A window that was closed stays out of sight, whoever meant to show it.
 fn show(window: &WebviewWindow) {
+    if window.state::<House>().is_closing() {
+        return;
+    }
     if let Err(error) = window.show() {
         tracing::warn!("the window cannot be shown: {error}");
     }

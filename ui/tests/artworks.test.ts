@@ -28,10 +28,11 @@ const report = (part: Partial<ImportReport>): ImportReport => ({
 /** What the studio has; tests change it. */
 let there: Style[];
 let library: Artwork[];
-let pairs: [number, number][];
 /** Imports that were asked for and have not ended. */
 let imports: { style: number; paths: string[]; end: (report: ImportReport) => void }[];
 let refuses: Set<string>;
+/** Lists of artworks are answered after it, as they were when they were asked for. */
+let listing: Promise<void>;
 let asked: { command: string; arguments: unknown }[];
 let end: () => void = () => undefined;
 let state: ArtworksState;
@@ -45,14 +46,18 @@ function unless<T>(command: string, answer: () => T): T {
 beforeEach(async () => {
   there = [style(1, "ink wash"), style(2, "pastel")];
   library = [artwork(11, 1), artwork(12, 1), artwork(21, 2), artwork(22, 2)];
-  [pairs, imports, refuses] = [[], [], new Set()];
+  [imports, refuses, listing] = [[], new Set(), Promise.resolve()];
   const removed = new Map<number, Artwork>();
   ({ asked, end } = studioThat({
     style_list: () => there,
-    style_report: ({ id }: { id: number }) => dataset(id, { near_duplicates: pairs.map(([artwork, other]) => ({ artwork, other })) }),
+    style_report: ({ id }: { id: number }) => dataset(id),
     style_remove: ({ id }: { id: number }) => unless("style_remove", () => ((there = there.filter((one) => one.id !== id)), null)),
     style_restore: () => unless("style_restore", () => ((there = [style(1, "ink wash"), style(2, "pastel")]), there[1])),
-    artwork_list: ({ style: of }: { style: number }) => library.filter((one) => one.style === of).map((one) => ({ ...one })),
+    artwork_list: async ({ style: of }: { style: number }) => {
+      const those = library.filter((one) => one.style === of).map((one) => ({ ...one }));
+      await listing;
+      return those;
+    },
     artwork_import: ({ style: of, paths }: { style: number; paths: string[] }) =>
       new Promise((done) => imports.push({ style: of, paths, end: done })),
     artwork_remove: ({ ids }: { ids: number[] }) => {
@@ -63,6 +68,7 @@ beforeEach(async () => {
     artwork_restore: ({ ids }: { ids: number[] }) =>
       unless("artwork_restore", () => ((library = [...library, ...ids.flatMap((id) => removed.get(id) ?? [])]), null)),
     artwork_turn: () => null,
+    artwork_crop: () => unless("artwork_crop", () => null),
     settings_set: ({ settings }: { settings: unknown }) => settings,
     notification_show: () => null,
     tag_complete: () => [],
@@ -246,12 +252,61 @@ test("who keeps one of a pair by pointer sees the list stay where it is", async 
 
 /** Ten pairs of the style, in the view that shows them. */
 async function lookAlike(): Promise<void> {
-  library = Array.from({ length: 20 }, (_, place) => artwork(101 + place, 2));
-  pairs = Array.from({ length: 10 }, (_, place) => [101 + 2 * place, 102 + 2 * place]);
+  const likeTheOneBefore = (id: number): Partial<Artwork> =>
+    id % 2 === 1
+      ? {}
+      : {
+          is_valid: false,
+          validation_reason: {
+            code: "artwork_near_duplicate",
+            details: { file: `${id}.png`, artwork: id - 1, other_file: `${id - 1}.png` },
+          },
+        };
+  library = Array.from({ length: 20 }, (_, place) => artwork(101 + place, 2, likeTheOneBefore(101 + place)));
   await state.reload();
   state.filter = "alike";
   await expect.element(page.getByRole("button", { name: "Keep this one: 119.png" })).toBeInTheDocument();
 }
+
+test("who presses Delete twice removes an artwork once; Backspace is Delete, too", async () => {
+  await option(21).click();
+  await Promise.all([state.remove(state.chosen), state.remove(state.chosen)]);
+  const removals = () => asked.filter(({ command }) => command === "artwork_remove").length;
+  expect(removals()).toBe(1);
+  await option(22).click();
+  await userEvent.keyboard("{Backspace}");
+  await expect.poll(removals).toBe(2);
+});
+
+test("the artworks that were asked for last are shown, whichever answer comes first", async () => {
+  let answer = (): void => undefined;
+  listing = new Promise((done) => (answer = done));
+  const before = state.reload();
+  listing = Promise.resolve();
+  library = [artwork(23, 2)];
+  await state.reload();
+  answer();
+  await before;
+  expect(state.list?.map(({ id }) => id)).toEqual([23]);
+});
+
+test("a crop that is refused stays in its editor", async () => {
+  state.cropping = 21;
+  const editor = page.getByRole("dialog");
+  refuses.add("artwork_crop");
+  await editor.getByRole("button", { name: "Keep this crop" }).click();
+  await expect.poll(() => toasts.shown.length).toBe(1);
+  await expect.element(editor).toBeVisible();
+  refuses.clear();
+  await editor.getByRole("button", { name: "Keep this crop" }).click();
+  await expect.element(editor).not.toBeInTheDocument();
+});
+
+test("the newest style is the one that was made last, whatever it is called", async () => {
+  there = [style(4, "a"), style(1, "ink wash"), style(2, "pastel")];
+  await styles.load();
+  expect(styles.newestFirst.map(({ id }) => id)).toEqual([4, 2, 1]);
+});
 
 test("letters and brackets act in the grid and beside it, and nowhere else", async () => {
   await option(21).click();

@@ -58,6 +58,17 @@ test("what some have is given to all or taken from those", async () => {
   expect(onedit.mock.lastCall?.[0]).toEqual({ remove: ["boat"] });
 });
 
+test("the keyboard goes into the form for another name and back to its button", async () => {
+  const opener = page.getByRole("button", { name: "Rename a tag" });
+  opener.element().focus();
+  await userEvent.keyboard("{Enter}");
+  const form = page.getByRole("textbox").element().closest("form");
+  await expect.poll(() => form?.contains(document.activeElement)).toBe(true);
+  page.getByRole("button", { name: "Cancel" }).element().focus();
+  await userEvent.keyboard("{Enter}");
+  await expect.element(opener).toHaveFocus();
+});
+
 test("the edit towards wanted tags is the smallest one", () => {
   expect(sharedTags(artworks)).toEqual({
     common: ["cat", "moon"],

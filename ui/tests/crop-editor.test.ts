@@ -56,6 +56,19 @@ test("a locked shape stays while a handle is pulled", async () => {
   expect(editing.box).toEqual({ left_px: 100, top_px: 5, width_px: 390, height_px: 390 });
 });
 
+test("a number that picture or shape cannot take gives way to the one that came of it", async () => {
+  await show();
+  editing.lock("1:1");
+  const width = page.getByRole("spinbutton", { name: "Width" });
+  await width.fill("590");
+  await userEvent.keyboard("{Tab}");
+  expect(editing.box.width_px).toBe(400);
+  await expect.element(width).toHaveValue(400);
+  await width.fill("");
+  await userEvent.keyboard("{Tab}");
+  await expect.element(width).toHaveValue(400);
+});
+
 test("turning turns the frame with the picture, and back again", async () => {
   const crop = { left_px: 10, top_px: 20, width_px: 100, height_px: 50 };
   await show({ crop });

@@ -112,7 +112,23 @@ test("a style whose layers all fit another base model is said to be so", async (
   studio(new Set());
   await render(GalleryOf);
   await page.getByRole("option", { name: "prompt 3" }).dblClick();
-  await expect.element(page.getByText("264 of 264 layers, made for another base model")).toBeVisible();
+  await expect.element(page.getByText("264 of 264 layers · made for another base model")).toBeVisible();
+  await userEvent.keyboard("{Escape}");
+});
+
+test("a clicked star leaves the arrows to the pictures, and Delete works from one", async () => {
+  const opened = page.getByRole("dialog");
+  const removed = new Set<number>();
+  const all = studio(removed);
+  await render(GalleryOf);
+  await page.getByRole("option", { name: "prompt 3" }).dblClick();
+  await opened.getByRole("radio", { name: "4 stars" }).click();
+  await userEvent.keyboard("{ArrowRight}");
+  await expect.element(page.getByRole("dialog", { name: "prompt 2" })).toBeVisible();
+  expect(asked(all, "generation_rate")).toEqual([{ ids: [3], rating: 4 }]);
+  opened.getByRole("radio", { name: "1 star", exact: true }).element().focus();
+  await userEvent.keyboard("{Delete}");
+  await expect.poll(() => removed).toEqual(new Set([2]));
   await userEvent.keyboard("{Escape}");
 });
 

@@ -6,7 +6,7 @@ import type { GenerationDetail } from "$lib/bindings";
 import { differences } from "../src/screens/generate/differences";
 import { emptyDraft, keep, kept, requestFor, requestOf } from "../src/screens/generate/draft";
 import RatioPicker from "../src/screens/generate/RatioPicker.svelte";
-import Receipt from "../src/screens/generate/Receipt.svelte";
+import Receipt from "$lib/Receipt.svelte";
 import { drawSeed, isSeed } from "../src/screens/generate/seed";
 import { expectAccessible } from "./axe";
 

@@ -35,7 +35,7 @@ afterEach(() => {
   end();
 });
 
-function studio() {
+function studio(others: Parameters<typeof studioThat>[0] = {}) {
   const started = studioThat({
     model_list: () => ({ installed: [installed("starter", "sd15-small"), installed("mine", "sd15")], available: [sdxl] }),
     model_recognise: ({ path }: { path: string }) =>
@@ -47,6 +47,8 @@ function studio() {
     model_download_discard: () => null,
     style_list: () => [],
     notification_show: () => null,
+    work_cancel: () => null,
+    ...others,
   });
   end = started.end;
   return started.asked;
@@ -62,7 +64,7 @@ test("dropped files are all taken in, each as what it is, and a refusal comes in
   await expect.element(page.getByRole("heading", { name: "On this machine" })).toBeVisible();
   page.getByRole("heading", { name: "Bring your own" }).element().scrollIntoView();
   await state.take(["/in/broken.safetensors", "/in/lora.safetensors"]);
-  expect(of(asked, "style_import")).toEqual([{ file: "/in/lora.safetensors", name: null, model: "mine", own: false }]);
+  expect(of(asked, "style_import")).toMatchObject([{ file: "/in/lora.safetensors", name: null, model: "mine", own: false }]);
   await expect.element(page.getByRole("alert")).toBeInViewport();
   await expect.element(page.getByRole("alert")).toHaveTextContent("it is damaged or not a safetensors file");
   await expectAccessible();
@@ -78,7 +80,49 @@ test("a style says that it is one before it is taken in, and whose it is", async
   await expect.element(page.getByText("A style (LoRA).")).toBeVisible();
   await page.getByRole("switch", { name: "I made this style myself" }).click();
   await page.getByRole("button", { name: "Import" }).click();
-  await expect.poll(() => of(asked, "style_import")).toEqual([{ file: "/in/lora.safetensors", name: null, model: "mine", own: true }]);
+  await expect
+    .poll(() => of(asked, "style_import"))
+    .toMatchObject([{ file: "/in/lora.safetensors", name: null, model: "mine", own: true }]);
+});
+
+test("what was typed comes back when it is refused", async () => {
+  studio();
+  await render(ModelsOf, { state: new ModelsState() });
+  await page.getByRole("textbox", { name: "File or folder" }).fill("/in/broken.safetensors");
+  await page.getByRole("textbox", { name: "Name" }).fill("mine too");
+  await page.getByRole("button", { name: "Import" }).click();
+  await expect.element(page.getByRole("alert")).toHaveTextContent("it is damaged");
+  await expect.element(page.getByRole("textbox", { name: "File or folder" })).toHaveValue("/in/broken.safetensors");
+  await expect.element(page.getByRole("textbox", { name: "Name" })).toHaveValue("mine too");
+});
+
+test("an import that is stopped before it began never begins", async () => {
+  let recognised: (weights: unknown) => void = () => undefined;
+  const asked = studio({ model_recognise: () => new Promise((done) => (recognised = done)) });
+  const state = new ModelsState();
+  await render(ModelsOf, { state });
+  const taking = state.take(["/in/model"]);
+  await page.getByRole("button", { name: "Cancel: model", exact: true }).click();
+  recognised({ kind: "model", architecture: null });
+  await taking;
+  expect(of(asked, "model_import")).toEqual([]);
+});
+
+test("the import of a style is stopped in the studio, too", async () => {
+  const works = { imported: 0, cancelled: 0 };
+  let imported: (style: unknown) => void = () => undefined;
+  studio({
+    style_import: ({ work }: { work: number }) => ((works.imported = work), new Promise((done) => (imported = done))),
+    work_cancel: ({ work }: { work: number }) => ((works.cancelled = work), null),
+  });
+  const state = new ModelsState();
+  await render(ModelsOf, { state });
+  const taking = state.take(["/in/lora.safetensors"]);
+  await expect.poll(() => works.imported).toBeGreaterThan(0);
+  await page.getByRole("button", { name: "Cancel: lora.safetensors" }).click();
+  imported({ id: 1, name: "lora" });
+  await taking;
+  expect(works.cancelled).toBe(works.imported);
 });
 
 test("a download says how long it still takes, and what has arrived of one can be discarded", async () => {

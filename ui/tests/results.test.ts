@@ -17,6 +17,8 @@ import VaryOf from "./VaryOf.svelte";
 const there = new Map<number, number>();
 let asked: { command: string; arguments: unknown }[] = [];
 let end: () => void = () => undefined;
+/** Pictures that the strip goes back to; `null`: all. */
+let strip: number[] | null;
 let tagCheck: (text: string) => string | Promise<string>;
 
 const card = (id: number): Card => cardOf(id, { rating: there.get(id) ?? 0 });
@@ -48,10 +50,11 @@ const job = (id: number, status: Job["status"]): Job => ({
 beforeEach(() => {
   there.clear();
   for (const id of [3, 2, 1]) there.set(id, 0);
+  strip = null;
   tagCheck = (text) => text;
   const cards = (ids: Iterable<number>) => [...ids].filter((id) => there.has(id)).map(card);
   const started = studioThat({
-    gallery_latest: () => cards(there.keys()),
+    gallery_latest: () => cards(strip ?? there.keys()),
     gallery_cards: ({ ids }: { ids: number[] }) => cards(ids),
     generation_show: ({ id }: { id: number }) => detail(id),
     generation_rate: ({ ids, rating }: { ids: number[]; rating: number }) => (ids.forEach((id) => there.set(id, rating)), null),
@@ -84,6 +87,21 @@ test("what the gallery removes leaves strip and easel, and what it rates has tho
   await expect.poll(() => shownIds(results)).toEqual([3, 1]);
   await expect.poll(() => results.detail?.id).toBe(1);
   expect(results.shown).toMatchObject({ id: 1, rating: 4 });
+});
+
+test("a picture that the strip does not go back to stands on the easel when it is chosen", async () => {
+  const results = new Results();
+  strip = [3];
+  await results.load();
+  await results.choose(1);
+  expect([results.shown?.id, results.detail?.id]).toEqual([1, 1]);
+  await results.rate(1, 5);
+  await changed();
+  await expect.poll(() => results.shown).toMatchObject({ id: 1, rating: 5 });
+  await results.remove(1);
+  expect(results.shown?.id).toBe(3);
+  jobs.list = [job(9, "running")];
+  expect(results.following).toBe(true);
 });
 
 test("nothing is compared with a picture that is gone", async () => {

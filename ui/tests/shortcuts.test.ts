@@ -42,6 +42,16 @@ test("the shortcuts of the house are those of the table", () => {
   expect(SHORTCUTS[0]?.shortcuts).toEqual(house);
 });
 
+test("what is to be done once is not done again by a key that is held", () => {
+  let done = 0;
+  const forget = shortcuts.register({ keys: "mod+enter", label: "generate.make.shortcut", once: true, run: () => (done += 1) });
+  const press = (repeat: boolean) => shortcuts.handle(new KeyboardEvent("keydown", { key: "Enter", ctrlKey: true, repeat }));
+  press(false);
+  press(true);
+  forget();
+  expect(done).toBe(1);
+});
+
 test("Settings shows those of every screen, in both languages", async () => {
   await render(Keys);
   const artworks = page.getByRole("list", { name: "Artworks" });

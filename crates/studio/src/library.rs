@@ -33,6 +33,8 @@ use lock::Lock;
 
 pub(crate) use files::{sha256_hex, write_for_now, write_whole};
 
+const DATABASE: &str = "library.db";
+
 static MIGRATIONS: Migrator = sqlx::migrate!("../../migrations/library");
 
 /// How long a statement waits for another connection's write.
@@ -100,8 +102,14 @@ impl Library {
         Ok(library)
     }
 
+    /// Whether there is a library in `folder`.
+    #[must_use]
+    pub fn is_in(folder: &Path) -> bool {
+        folder.join(DATABASE).is_file()
+    }
+
     async fn open_for_reading(folder: &Path) -> Result<Option<Self>, Error> {
-        if !folder.join("library.db").is_file() {
+        if !Self::is_in(folder) {
             return Ok(None);
         }
         let pool = connect(folder, false).await?;
@@ -163,7 +171,7 @@ pub(crate) fn written(instant: DateTime<Utc>) -> String {
 }
 
 async fn connect(folder: &Path, create: bool) -> Result<SqlitePool, Error> {
-    let file = folder.join("library.db");
+    let file = folder.join(DATABASE);
     let options = SqliteConnectOptions::new()
         .filename(&file)
         .create_if_missing(create)

@@ -128,12 +128,6 @@ pub fn save(config: &Config, settings: &Settings) -> Result<(), Error> {
     write_whole(&config.data.join(FILE), &serde_json::to_vec_pretty(settings)?)
 }
 
-/// Whether nobody has set anything here yet.
-#[must_use]
-pub fn are_untouched(config: &Config) -> bool {
-    !config.data.join(FILE).exists()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -146,7 +140,6 @@ mod tests {
     fn settings_stay_and_one_that_is_new_has_its_default() {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let config = config(folder.path());
-        assert!(are_untouched(&config));
         assert_eq!(load(&config).expect("defaults"), Settings::default());
         let dark = Settings {
             theme: Theme::Dark,
@@ -155,7 +148,6 @@ mod tests {
         };
         save(&config, &dark).expect("a folder of ours");
         assert_eq!(load(&config).expect("what was saved"), dark);
-        assert!(!are_untouched(&config));
         fs::write(
             folder.path().join(FILE),
             r#"{"theme": "light", "of_a_newer_version": 1}"#,
@@ -173,6 +165,5 @@ mod tests {
         assert_eq!(load(&config).expect("defaults"), Settings::default());
         let kept = fs::read_to_string(folder.path().join(DAMAGED_FILE)).expect("the damaged file");
         assert_eq!(kept, r#"{"theme": "da"#);
-        assert!(are_untouched(&config));
     }
 }

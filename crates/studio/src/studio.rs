@@ -6,7 +6,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use atelier_contract::{JobId, StyleId};
+use atelier_contract::{JobId, Refusal, StyleId};
 use tokio::sync::{Mutex, OnceCell, broadcast};
 
 use crate::artworks::{self, DatasetReport};
@@ -248,13 +248,19 @@ impl Studio {
         Ok(job)
     }
 
-    /// Takes in a LoRA file as a style.
+    /// Takes in a LoRA file as a style, until `work` is cancelled: then its worker ends, and nothing of it stays.
     ///
     /// # Errors
-    /// Those of [`exchange::import`].
-    pub async fn import_style(&self, wanted: &exchange::Wanted) -> Result<Style, Error> {
-        let _turn = self.inner.questions.lock().await;
-        let (style, _) = exchange::import(self.library(), self.config(), &mut self.workshop(), wanted).await?;
+    /// Those of [`exchange::import`], [`Refusal::Cancelled`].
+    pub async fn import_style(&self, wanted: &exchange::Wanted, work: &Work) -> Result<Style, Error> {
+        let importing = async {
+            let _turn = self.inner.questions.lock().await;
+            exchange::import(self.library(), self.config(), &mut self.workshop(), wanted).await
+        };
+        let (style, _) = tokio::select! {
+            imported = importing => imported?,
+            () = work.cancel().cancelled() => return Err(Refusal::Cancelled {}.into()),
+        };
         self.changed(LibraryPart::Styles, Some(style.id));
         Ok(style)
     }

@@ -46,11 +46,13 @@ pub(crate) async fn style_restore(house: Door<'_>, id: StyleId) -> Result<Style,
     Ok(styles::restore(house.studio().await?.library(), id).await?)
 }
 
-/// Takes in a LoRA file as a style, once it fits the model; `own` when the artist of this library made it.
+/// Takes in a LoRA file as a style, once it fits the model; `own` when the artist of this library made it. Ends when the work of this number
+/// is cancelled.
 #[tauri::command]
 #[specta::specta]
 pub(crate) async fn style_import(
     house: Door<'_>,
+    work: u32,
     file: PathBuf,
     name: Option<String>,
     model: String,
@@ -58,7 +60,9 @@ pub(crate) async fn style_import(
 ) -> Result<Style, Refusal> {
     let file = paths::typed(&file)?;
     let wanted = Wanted { file, name, model, own };
-    Ok(house.studio().await?.import_style(&wanted).await?)
+    let studio = house.studio().await?;
+    let work = studio.begin_work(work);
+    Ok(studio.import_style(&wanted, &work).await?)
 }
 
 /// Writes a style's LoRA to `path`, with the key names of the program that will read it.

@@ -39,8 +39,11 @@ export const commands = {
 	styleRemoved: () => typedError<RemovedStyle[], Refusal>(__TAURI_INVOKE("style_removed")),
 	/**  Brings a removed style back. */
 	styleRestore: (id: StyleId) => typedError<Style, Refusal>(__TAURI_INVOKE("style_restore", { id })),
-	/**  Takes in a LoRA file as a style, once it fits the model; `own` when the artist of this library made it. */
-	styleImport: (file: string, name: string | null, model: string, own: boolean) => typedError<Style, Refusal>(__TAURI_INVOKE("style_import", { file, name, model, own })),
+	/**
+	 *  Takes in a LoRA file as a style, once it fits the model; `own` when the artist of this library made it. Ends when the work of this number
+	 *  is cancelled.
+	 */
+	styleImport: (work: number, file: string, name: string | null, model: string, own: boolean) => typedError<Style, Refusal>(__TAURI_INVOKE("style_import", { work, file, name, model, own })),
 	/**  Writes a style's LoRA to `path`, with the key names of the program that will read it. */
 	styleExport: (id: StyleId, naming: Naming, path: string) => typedError<string, Refusal>(__TAURI_INVOKE("style_export", { id, naming, path })),
 	/**  What a training would see of a style's artworks. */
@@ -885,7 +888,7 @@ export type LibraryChanged = {
 };
 
 /**  A part of the library. */
-export type LibraryPart = "styles" | "artworks" | "generations" | "models";
+export type LibraryPart = "styles" | "generations" | "models";
 
 /**  All base models. */
 export type Models = {

@@ -3,7 +3,8 @@
  * found by name, and the other way round.
  *
  * `mod` is Ctrl, and ⌘ on a Mac. Keys without `mod` do nothing while somebody types in a text field. A letter or a sign alone acts only
- * in its place, where the focus has to be: speech input types such keys anywhere (WCAG 2.1.4). Settings shows all of `shortcut-table.ts`.
+ * in its place, where the focus has to be: speech input types such keys anywhere (WCAG 2.1.4). `delete` is Backspace, too: a MacBook has no
+ * other. Settings shows all of `shortcut-table.ts`.
  */
 import { untrack } from "svelte";
 import type { Key } from "$lib/i18n.svelte";
@@ -16,6 +17,8 @@ export interface Shortcut {
   readonly label: Key;
   /** Where the focus has to be for the keys: in an element with this `data-keys`. Anywhere, if left out. */
   readonly place?: string;
+  /** A key that is held does it once. */
+  readonly once?: boolean;
   /** Whether it can be done now; always, if left out. */
   readonly when?: () => boolean;
   readonly run: () => void;
@@ -57,12 +60,13 @@ class Shortcuts {
     if (inText && (!keys.includes("mod+") || TEXT_KEYS.includes(keys))) return;
     // A dialog or an open list is a room of its own: what lies behind it stays as it is.
     if (event.target instanceof Element && event.target.closest(ROOMS)) return;
+    const meant = keys.replace("backspace", "delete");
     const found = this.list.findLast(
-      (shortcut) => shortcut.keys === keys && isIn(event.target, shortcut.place) && (shortcut.when?.() ?? true),
+      (shortcut) => shortcut.keys === meant && isIn(event.target, shortcut.place) && (shortcut.when?.() ?? true),
     );
     if (!found) return;
     event.preventDefault();
-    found.run();
+    if (!(found.once && event.repeat)) found.run();
   }
 }
 

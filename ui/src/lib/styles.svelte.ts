@@ -3,6 +3,7 @@ import { commands, events, type Refusal, type Style } from "$lib/bindings";
 import { settings } from "$lib/settings.svelte";
 
 class Styles {
+  /** By name. */
   list = $state.raw<Style[]>([]);
   /** Whether `list` has been read at least once. */
   loaded = $state(false);
@@ -10,13 +11,17 @@ class Styles {
 
   /** The chosen style; the newest one while none is. */
   get current(): Style | null {
-    return this.list.find((style) => style.id === this.#chosen) ?? this.list.at(-1) ?? null;
+    return this.list.find((style) => style.id === this.#chosen) ?? this.newestFirst[0] ?? null;
+  }
+
+  get newestFirst(): Style[] {
+    return this.list.toSorted((a, b) => b.id - a.id);
   }
 
   async start(): Promise<void> {
     this.#chosen = settings.current.last_style;
     await events.libraryChanged.listen(({ payload }) => {
-      if (payload.what === "styles" || payload.what === "artworks") void this.load();
+      if (payload.what === "styles") void this.load();
     });
     await this.load();
   }

@@ -55,7 +55,6 @@ pub enum Event {
 #[expect(missing_docs, reason = "a part is what its name says")]
 pub enum LibraryPart {
     Styles,
-    Artworks,
     Generations,
     Models,
 }

@@ -7,7 +7,6 @@ import {
   commands,
   type Crop,
   type DatasetReport,
-  events,
   type ImportReport,
   type Refusal,
   type RemovedStyle,
@@ -60,19 +59,17 @@ export class ArtworksState {
   #before: { selected: Selection; filter: Filter } | null = null;
   #style = $state<number | null>(null);
   #turn: Promise<unknown> = Promise.resolve();
+  /** Being removed. */
+  #removing = new Set<number>();
+  /** Counts what was asked: an older answer is not shown. */
+  #reading = 0;
 
   /** What became of the last import into the style that is shown. */
   readonly imported = $derived(this.imports.of(this.#style));
-  readonly pairs = $derived(alike(this.list ?? [], this.dataset));
+  readonly pairs = $derived(alike(this.list ?? []));
   readonly shown = $derived(inSight(this.list ?? [], this.filter, this.pairs, this.selected));
   /** The selected ones that are in sight. */
   readonly chosen = $derived(this.shown.filter(({ id }) => this.selected.has(id)));
-
-  constructor() {
-    void events.libraryChanged.listen(({ payload: { what, style } }) => {
-      if (what === "artworks" && (style === null || style === this.#style)) void this.reload();
-    });
-  }
 
   find(id: number | null): Artwork | undefined {
     return this.list?.find((artwork) => artwork.id === id);
@@ -91,10 +88,10 @@ export class ArtworksState {
   }
 
   async reload(): Promise<void> {
-    const style = this.#style;
+    const [style, reading] = [this.#style, ++this.#reading];
     if (style === null) return;
     const [list, report] = await Promise.all([commands.artworkList(style), commands.styleReport(style)]);
-    if (style !== this.#style) return;
+    if (reading !== this.#reading) return;
     this.refusal = list.status === "error" ? list.error : null;
     if (list.status === "ok") this.list = list.data;
     // What was being cropped may have gone; if it comes back, its editor does not open by itself.
@@ -229,15 +226,16 @@ export class ArtworksState {
     });
   }
 
-  /** Keeps a crop and a turn; the file stays as it is. */
-  async frame(artwork: Artwork, crop: Crop | null, quarterTurns: number): Promise<void> {
-    if (!(await this.#did(await commands.artworkCrop(artwork.id, crop, quarterTurns)))) return;
+  /** Keeps a crop and a turn; the file stays as it is. Whether that could be done. */
+  async frame(artwork: Artwork, crop: Crop | null, quarterTurns: number): Promise<boolean> {
+    if (!(await this.#did(await commands.artworkCrop(artwork.id, crop, quarterTurns)))) return false;
     const framed = { ...artwork, crop, quarter_turns: quarterTurns };
     undo.push({
       label: t("artworks.crop.changed", { name: artwork.file_name }),
       undo: () => this.#reframe(framed, artwork),
       redo: () => this.#reframe(artwork, framed),
     });
+    return true;
   }
 
   /** Makes the crop `to` where it is still `from`, and turns on by as much as lies between them: it may have been turned since. */
@@ -267,10 +265,14 @@ export class ArtworksState {
   }
 
   async remove(artworks: readonly Artwork[]): Promise<void> {
-    const ids = artworks.map(({ id }) => id);
+    // Whoever presses twice removes them once.
+    const ids = artworks.map(({ id }) => id).filter((id) => !this.#removing.has(id));
     if (ids.length === 0) return;
     const next = this.shown.find(({ id }, place) => !ids.includes(id) && place > this.shown.findIndex((artwork) => artwork.id === ids[0]));
-    if (!(await this.#did(await commands.artworkRemove(ids)))) return;
+    for (const id of ids) this.#removing.add(id);
+    const removed = await this.#remove(ids);
+    for (const id of ids) this.#removing.delete(id);
+    if (!removed) return;
     this.active = next?.id ?? null;
     this.selected = new Set(next ? [next.id] : []);
     undo.push({ label: t("artworks.removed.note", { count: ids.length }), undo: () => this.#restore(ids), redo: () => this.#remove(ids) });

@@ -1,5 +1,5 @@
 /** What stands against an artwork, and what can be done about it. Pure. */
-import type { Artwork, DatasetReport } from "$lib/bindings";
+import type { Artwork } from "$lib/bindings";
 import type { Selection } from "$lib/selection";
 
 /** A way out that the screen can offer for an artwork that is not valid. */
@@ -23,19 +23,15 @@ export interface Pair {
   readonly other: Artwork;
 }
 
-/** Artworks that look alike: what the report measured and what the artworks say of each other, every pair once. */
-export function alike(artworks: readonly Artwork[], report: DatasetReport | null): Pair[] {
+/** Artworks that look alike: each that is not used for that reason, with the one that it looks like. The older one of a pair first. */
+export function alike(artworks: readonly Artwork[]): Pair[] {
   const byId = new Map(artworks.map((artwork) => [artwork.id, artwork]));
-  const measured = (report?.near_duplicates ?? []).map(({ artwork, other }): [number, number] => [artwork, other]);
-  const said = artworks.flatMap(({ id, validation_reason: reason }): [number, number][] =>
-    reason?.code === "artwork_near_duplicate" ? [[id, reason.details.artwork]] : [],
-  );
-  const pairs = new Map<string, Pair>();
-  for (const ids of [...measured, ...said]) {
-    const [first, second] = ids.toSorted((a, b) => a - b).map((id) => byId.get(id));
-    if (first && second && first !== second) pairs.set(`${first.id}-${second.id}`, { one: first, other: second });
-  }
-  return [...pairs.values()];
+  return artworks.flatMap((artwork) => {
+    const { validation_reason: reason } = artwork;
+    const other = reason?.code === "artwork_near_duplicate" && byId.get(reason.details.artwork);
+    if (!other) return [];
+    return [other.id < artwork.id ? { one: other, other: artwork } : { one: artwork, other }];
+  });
 }
 
 export const FILTERS = ["all", "invalid", "untagged", "alike"] as const;

@@ -22,8 +22,10 @@ export class Results {
   /** The picture that was chosen; `null` follows what is being made. */
   #chosen = $state<number | null>(null);
   #other = $state<number | null>(null);
+  /** The last one that was chosen although the strip does not go back to it. */
+  #older = $state.raw<Card | null>(null);
   /** Failed orders whose reason has been read. */
-  #read = $state.raw<ReadonlySet<number>>(new Set());
+  #told = $state.raw<ReadonlySet<number>>(new Set());
   /** Pictures that are made again with one change: job → original. */
   #variations = new Map<number, number>();
   /** One of them is there and is shown beside its original with the next look at the library. */
@@ -47,17 +49,17 @@ export class Results {
 
   /** Why this job failed has been read. */
   forget(job: number): void {
-    this.#read = new Set(this.#read).add(job);
+    this.#told = new Set(this.#told).add(job);
   }
 
   /** Who asks for more has read why the orders before failed. */
   forgetFailed(): void {
-    this.#read = new Set([...this.#read, ...this.#unread.map(({ id }) => id)]);
+    this.#told = new Set([...this.#told, ...this.#unread.map(({ id }) => id)]);
   }
 
   /** Newest first. */
   get #unread(): Job[] {
-    const failed = jobs.list.filter(({ id, kind, status }) => kind === "generate" && status === "failed" && !this.#read.has(id));
+    const failed = jobs.list.filter(({ id, kind, status }) => kind === "generate" && status === "failed" && !this.#told.has(id));
     return failed.sort((a, b) => b.id - a.id);
   }
 
@@ -69,20 +71,21 @@ export class Results {
   /** The finished picture on the easel. */
   get shown(): Card | null {
     if (this.following) return null;
-    return this.cards?.find(({ id }) => id === this.#chosen) ?? this.cards?.[0] ?? null;
+    return this.#find(this.#chosen) ?? this.cards?.[0] ?? null;
   }
 
   /** The picture that the one on the easel is compared with. */
   get other(): Card | null {
-    return this.cards?.find(({ id }) => id === this.#other) ?? null;
+    return this.#find(this.#other);
   }
 
   async load(): Promise<void> {
     const turn = ++this.#turn;
-    const answer = await commands.galleryLatest(STRIP_LEN_MAX);
+    const [answer, older] = await Promise.all([commands.galleryLatest(STRIP_LEN_MAX), this.#older && this.#read(this.#older.id)]);
     if (turn !== this.#turn) return;
     this.refusal = answer.status === "error" ? answer.error : null;
     if (answer.status === "error") return;
+    this.#older = older;
     this.#take(answer.data);
     if (this.#arrived) {
       this.#chosen = this.#arrived.original;
@@ -94,6 +97,7 @@ export class Results {
 
   /** Puts a picture on the easel; while comparing, beside the one that is there. */
   async choose(id: number): Promise<void> {
+    if (!this.#find(id)) this.#older = await this.#read(id);
     if (this.#other !== null && id !== this.shown?.id) this.#other = id;
     else this.#chosen = id;
     await this.#describe();
@@ -131,12 +135,12 @@ export class Results {
   /** Rates a picture. What an undo writes is what the studio had, and only where nobody has rated it again since. */
   rate(id: number, rating: number): Promise<void> {
     return this.#inTurn(async () => {
-      const before = await this.#ratingOf(id);
-      if (before === null || before === rating || !(await this.#rate(id, rating))) return;
+      const before = (await this.#read(id))?.rating;
+      if (before === undefined || before === rating || !(await this.#rate(id, rating))) return;
       const replace = (from: number, to: number) => () =>
         this.#inTurn(async () => {
-          const now = await this.#ratingOf(id);
-          return now !== null && (now !== from || this.#rate(id, to));
+          const now = (await this.#read(id))?.rating;
+          return now !== undefined && (now !== from || this.#rate(id, to));
         });
       undo.push({ label: t("generate.rated.undo"), undo: replace(rating, before), redo: replace(before, rating) }, { quiet: true });
     });
@@ -146,6 +150,7 @@ export class Results {
     const done = async (command: typeof commands.generationRemove) => {
       const answer = await command([id]);
       if (answer.status === "error") toasts.refuse(answer.error);
+      else if (this.#older?.id === id) this.#older = null;
       await this.load();
       return answer.status === "ok";
     };
@@ -172,16 +177,20 @@ export class Results {
   #take(cards: Card[]): void {
     const place = this.cards?.findIndex(({ id }) => id === this.#chosen) ?? -1;
     this.cards = cards;
-    const there = (id: number | null) => cards.some((card) => card.id === id);
-    if (place >= 0 && !there(this.#chosen)) this.#chosen = cards[Math.min(place, cards.length - 1)]?.id ?? null;
+    const there = (id: number | null) => this.#find(id) !== null;
+    if (!there(this.#chosen)) this.#chosen = place < 0 ? null : (cards[Math.min(place, cards.length - 1)]?.id ?? null);
     if (!there(this.#other) || this.#other === this.#chosen) this.stopComparing();
   }
 
-  /** The rating that the studio has; `null` when it refuses to say, or has no such picture. */
-  async #ratingOf(id: number): Promise<number | null> {
+  #find(id: number | null): Card | null {
+    return this.cards?.find((card) => card.id === id) ?? (this.#older?.id === id ? this.#older : null);
+  }
+
+  /** The picture as the studio has it; `null` when it refuses to say, or has no such one. */
+  async #read(id: number): Promise<Card | null> {
     const answer = await commands.galleryCards([id]);
     if (answer.status === "error") toasts.refuse(answer.error);
-    return answer.status === "ok" ? (answer.data[0]?.rating ?? null) : null;
+    return answer.status === "ok" ? (answer.data[0] ?? null) : null;
   }
 
   async #rate(id: number, rating: number): Promise<boolean> {
@@ -192,7 +201,9 @@ export class Results {
     }
     // What is being read may still have the old one.
     this.#turn += 1;
-    this.cards = this.cards?.map((card) => (card.id === id ? { ...card, rating } : card)) ?? null;
+    const rated = (card: Card) => (card.id === id ? { ...card, rating } : card);
+    this.cards = this.cards?.map(rated) ?? null;
+    this.#older = this.#older && rated(this.#older);
     this.#soon();
     return true;
   }

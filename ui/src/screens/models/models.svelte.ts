@@ -3,7 +3,7 @@ import { createContext } from "svelte";
 import { announce } from "$lib/announce.svelte";
 import { commands, events, type AvailableModel, type InstalledModel, type Refusal, type Weights } from "$lib/bindings";
 import { list, t } from "$lib/i18n.svelte";
-import { modelName } from "$lib/model-names";
+import { modelName, STARTER_MODEL } from "$lib/model-names";
 import { notify } from "$lib/notify";
 import { Pace } from "$lib/pace";
 import { sentence } from "$lib/refusals";
@@ -48,7 +48,6 @@ interface Wishes {
 /** What is known of a path while it is typed is asked for when the typing rests. */
 const TYPING_MS = 200;
 const NOTHING_SAID: Wishes = { name: null, model: null, own: false };
-const STARTER = "starter";
 
 export class ModelsState {
   installed = $state.raw<InstalledModel[] | null>(null);
@@ -151,20 +150,24 @@ export class ModelsState {
     if (path === this.draft.path.trim()) this.recognised = answer.status === "ok" ? answer.data : null;
   }
 
-  /** Imports what the draft names. */
+  /** Imports what the draft names. Where it is refused, the draft comes back to be mended, unless another was begun. */
   async import(): Promise<void> {
     const { path, name, model, own } = $state.snapshot(this.draft);
     this.draft.path = this.draft.name = "";
     this.look();
-    await this.take([path.trim()], { name: name.trim() || null, model, own });
+    const [intake] = await this.take([path.trim()], { name: name.trim() || null, model, own });
+    if (!intake?.refusal || this.draft.path !== "" || this.draft.name !== "") return;
+    Object.assign(this.draft, { path, name });
+    this.look();
   }
 
   /** Takes in files and folders, each as what it is, one after the other. */
-  async take(paths: readonly string[], wishes: Wishes = NOTHING_SAID): Promise<void> {
+  async take(paths: readonly string[], wishes: Wishes = NOTHING_SAID): Promise<readonly Intake[]> {
     const intakes = paths.map((path) => new Intake(path));
     this.intakes = [...this.intakes.filter(({ path }) => !paths.includes(path)), ...intakes];
     for (const intake of intakes) if (!intake.work.ending) await this.#takeIn(intake, wishes);
     await Promise.all([this.load(), styles.load()]);
+    return intakes;
   }
 
   /** A refusal has been read, or what waits is no longer wanted. */
@@ -189,9 +192,10 @@ export class ModelsState {
   async #taken({ path, work }: Intake, { name, model, own }: Wishes) {
     const weights = await commands.modelRecognise(path);
     if (weights.status === "error") return weights;
+    if (work.ending) return { status: "error", error: { code: "cancelled" } } as const;
     if (weights.data.kind === "model") return work.run((number) => commands.modelImport(number, path, name));
     const made = this.installed?.find(({ architecture }) => architecture === weights.data.architecture);
-    return commands.styleImport(path, name, model ?? made?.id ?? STARTER, own);
+    return work.run((number) => commands.styleImport(number, path, name, model ?? made?.id ?? STARTER_MODEL, own));
   }
 
   #paceOf(id: string): Pace {

@@ -66,8 +66,11 @@ export class SettingsScreenState {
     this.#take(await commands.signatureImageSet(path), true);
   }
 
-  async drawSignature(png: Uint8Array): Promise<void> {
-    this.#take(await commands.signatureImageDraw(Array.from(png)), true);
+  /** Whether it was kept. */
+  async drawSignature(png: Uint8Array): Promise<boolean> {
+    const answer = await commands.signatureImageDraw(Array.from(png));
+    this.#take(answer, true);
+    return answer.status === "ok";
   }
 
   async clearSignature(): Promise<void> {

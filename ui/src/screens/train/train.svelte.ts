@@ -48,7 +48,9 @@ export class TrainState {
   /** Whether a new training is being set up although there was one. */
   again = $state(false);
   #style: number | null = null;
+  /** Count what was asked: an older answer is not shown. */
   #asked = 0;
+  #reading = 0;
 
   constructor() {
     void events.jobProgressed.listen(({ payload: { job, step, loss } }) => {
@@ -112,8 +114,9 @@ export class TrainState {
   async #show(): Promise<void> {
     const style = this.#style;
     if (style === null) return;
+    const reading = ++this.#reading;
     const answer = await commands.trainingShow(style);
-    if (style !== this.#style) return;
+    if (reading !== this.#reading) return;
     if (answer.status === "error") {
       toasts.refuse(answer.error);
       return;
@@ -128,7 +131,7 @@ export class TrainState {
     return { style, preset, steps: typed(steps), rank: typed(rank), restart: this.training !== null };
   }
 
-  /** Asks what the training would take; the last question wins. */
+  /** Asks what the training would take. */
   async replan(): Promise<void> {
     const style = this.#style;
     if (style === null) return;

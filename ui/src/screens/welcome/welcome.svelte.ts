@@ -2,11 +2,9 @@
 import { createContext } from "svelte";
 import { commands, events, type Models, type Refusal, type Report, type Sample } from "$lib/bindings";
 import { jobs } from "$lib/jobs.svelte";
+import { STARTER_MODEL } from "$lib/model-names";
 import { pictureUrl } from "$lib/pictures";
 import { styles } from "$lib/styles.svelte";
-
-/** The model that ships with the program: it paints at once on any machine. */
-export const STARTER_MODEL = "starter";
 
 /** What the first picture shows: things that the starter model knows well. */
 const FIRST_PICTURE = { tags: ["cat", "orange", "one", "beach", "noon", "clouds"], seed: "1001" };
