@@ -31,11 +31,11 @@ class Jobs {
     return this.list.find((job) => job.id === id) ?? null;
   }
 
-  async start(): Promise<void> {
+  async start(): Promise<Refusal | null> {
     await events.jobChanged.listen(({ payload }) => this.#changed(payload.job));
     await events.jobProgressed.listen(({ payload }) => this.#progressed(payload));
     await events.jobRetried.listen(() => toasts.show(t("lib.jobs.retried")));
-    await this.load();
+    return this.load();
   }
 
   async load(): Promise<Refusal | null> {

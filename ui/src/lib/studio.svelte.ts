@@ -3,6 +3,7 @@ import { commands, type Refusal, type StudioFacts } from "$lib/bindings";
 import { jobs } from "$lib/jobs.svelte";
 import { settings } from "$lib/settings.svelte";
 import { styles } from "$lib/styles.svelte";
+import { toasts } from "$lib/toasts.svelte";
 
 class Studio {
   facts = $state.raw<StudioFacts | null>(null);
@@ -18,7 +19,7 @@ class Studio {
     }
     settings.take(answer.data.settings);
     this.facts = answer.data;
-    await Promise.all([styles.start(), jobs.start()]);
+    for (const refusal of await Promise.all([styles.start(), jobs.start()])) if (refusal) toasts.refuse(refusal);
   }
 }
 

@@ -18,12 +18,12 @@ class Styles {
     return this.list.toSorted((a, b) => b.id - a.id);
   }
 
-  async start(): Promise<void> {
+  async start(): Promise<Refusal | null> {
     this.#chosen = settings.current.last_style;
     await events.libraryChanged.listen(({ payload }) => {
       if (payload.what === "styles") void this.load();
     });
-    await this.load();
+    return this.load();
   }
 
   async load(): Promise<Refusal | null> {

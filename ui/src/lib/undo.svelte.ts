@@ -1,6 +1,7 @@
 /** What can be taken back. A step is pushed after it was done; Ctrl+Z anywhere outside a text field takes back the last one. */
 import { t } from "$lib/i18n.svelte";
 import { toasts } from "$lib/toasts.svelte";
+import { Turns } from "$lib/turns";
 
 export interface Step {
   /** What was done, as the toast says it: “12 artworks removed”. */
@@ -20,7 +21,8 @@ class Undo {
   #toasts = new WeakMap<Step, number>();
   /** Those that were refused the last time. */
   #refused = new WeakSet<Step>();
-  #turn: Promise<void> = Promise.resolve();
+  /** Holding Ctrl+Z must not run two steps into each other. */
+  readonly #turns = new Turns();
 
   get canUndo(): boolean {
     return this.#done.length > 0;
@@ -36,19 +38,19 @@ class Undo {
     this.#undone = [];
     if (options.quiet) return;
     const toast = toasts.show(step.label, {
-      action: { label: t("lib.undo.button"), run: () => void this.#inTurn(() => this.#takeBack(step)) },
+      action: { label: t("lib.undo.button"), run: () => void this.#turns.take(() => this.#takeBack(step)) },
     });
     this.#toasts.set(step, toast);
   }
 
   /** Takes back the last step. */
   undo(): Promise<void> {
-    return this.#inTurn(() => this.#takeBack(this.#done.at(-1)));
+    return this.#turns.take(() => this.#takeBack(this.#done.at(-1)));
   }
 
   /** Does again what was taken back last. */
   redo(): Promise<void> {
-    return this.#inTurn(async () => {
+    return this.#turns.take(async () => {
       const step = this.#undone.at(-1);
       if (!step?.redo) return;
       if (!(await step.redo())) return this.#keepOnce(step);
@@ -78,12 +80,6 @@ class Undo {
     this.#done = this.#done.filter((other) => other !== step);
     this.#undone = this.#undone.filter((other) => other !== step);
     toasts.dismiss(this.#toasts.get(step) ?? -1);
-  }
-
-  /** One at a time: holding Ctrl+Z must not run two steps into each other. */
-  #inTurn(work: () => Promise<void>): Promise<void> {
-    this.#turn = this.#turn.then(work, work);
-    return this.#turn;
   }
 }
 

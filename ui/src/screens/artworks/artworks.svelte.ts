@@ -1,6 +1,7 @@
 /** What the Artworks screen knows: the artworks of the chosen style, which of them are selected, and what is done to them. */
 import { createContext } from "svelte";
 import { announce } from "$lib/announce.svelte";
+import type { Answer } from "$lib/answer";
 import {
   type Artwork,
   type ArtworkTags,
@@ -19,6 +20,7 @@ import { sentence } from "$lib/refusals";
 import type { Selection } from "$lib/selection";
 import { styles } from "$lib/styles.svelte";
 import { toasts } from "$lib/toasts.svelte";
+import { Turns } from "$lib/turns";
 import { undo } from "$lib/undo.svelte";
 import { sameCrop } from "./crop";
 import { type Ended, Imports } from "./imports.svelte";
@@ -26,9 +28,6 @@ import { editTowards, rebased, sharedTags } from "./tagging";
 import { alike, type Filter, filtered, inSight } from "./validity";
 
 export type View = "artworks" | "report";
-
-/** The answer of any command. */
-type Answer<T> = { status: "ok"; data: T } | { status: "error"; error: Refusal };
 
 export class ArtworksState {
   view = $state<View>("artworks");
@@ -58,7 +57,8 @@ export class ArtworksState {
   /** What was chosen when the import under way began. */
   #before: { selected: Selection; filter: Filter } | null = null;
   #style = $state<number | null>(null);
-  #turn: Promise<unknown> = Promise.resolve();
+  /** What an edit begins with is what the one before it leaves. */
+  readonly #turns = new Turns();
   /** Being removed. */
   #removing = new Set<number>();
   /** Counts what was asked: an older answer is not shown. */
@@ -203,7 +203,7 @@ export class ArtworksState {
 
   /** `editOf` is asked when its turn comes: the edit before it may still be under way. */
   #tag(artworks: readonly Artwork[], editOf: (now: readonly Artwork[]) => TagEdit | ArtworkTags[] | null): Promise<void> {
-    return this.#inTurn(async () => {
+    return this.#turns.take(async () => {
       const now = await this.#now(artworks);
       if (!now || now.length === 0) return;
       const edit = editOf(now);
@@ -217,8 +217,8 @@ export class ArtworksState {
       undo.push(
         {
           label,
-          undo: () => this.#inTurn(async () => this.#did(await commands.artworkTagsSet(before))),
-          redo: () => this.#inTurn(run),
+          undo: () => this.#turns.take(async () => this.#did(await commands.artworkTagsSet(before))),
+          redo: () => this.#turns.take(run),
         },
         { quiet: true },
       );
@@ -300,13 +300,6 @@ export class ArtworksState {
     }
     const ids = new Set(artworks.map(({ id }) => id));
     return answer.data.filter(({ id }) => ids.has(id));
-  }
-
-  /** One at a time: what an edit begins with is what the one before it leaves. */
-  #inTurn<T>(work: () => Promise<T>): Promise<T> {
-    const done = this.#turn.then(work, work);
-    this.#turn = done;
-    return done;
   }
 
   /** Shows what a command did, or says why it did nothing. */

@@ -4,11 +4,11 @@ import { announce } from "$lib/announce.svelte";
 import { commands, events, type GenerationDetail, type Refusal } from "$lib/bindings";
 import { t } from "$lib/i18n.svelte";
 import type { Selection } from "$lib/selection";
+import { Ratings } from "$lib/ratings";
 import { toasts } from "$lib/toasts.svelte";
 import { undo } from "$lib/undo.svelte";
 import { Cards } from "./cards.svelte";
 import { emptySearch, filterOf, isEmpty, type Search } from "./filter";
-import { Ratings } from "./ratings";
 
 /** What changes in one go, a batch that ends or a key that is held down, is one change. */
 const CHANGES_MS = 400;
@@ -28,7 +28,10 @@ export class GalleryState {
   /** Which pictures are to be exported; `null` while the question is not open. */
   exporting = $state.raw<readonly number[] | null>(null);
   readonly cards = new Cards(commands.galleryCards);
-  readonly #ratings = new Ratings(this.cards, (ratings) => this.#rated(ratings));
+  readonly #ratings = new Ratings(
+    (ids) => this.cards.now(ids),
+    (ratings) => this.#rated(ratings),
+  );
   #opened = $state<number | null>(null);
   #isShown = false;
   /** Being removed or restored. */
@@ -223,6 +226,7 @@ export class GalleryState {
 
   /** Ratings were written. */
   #rated(ratings: ReadonlyMap<number, number>): void {
+    this.cards.rate(ratings);
     const rating = this.detail && ratings.get(this.detail.id);
     if (this.detail && typeof rating === "number") this.detail = { ...this.detail, rating };
   }

@@ -2,6 +2,7 @@
 import { commands, events, type Card, type GenerationDetail, type Job, type Refusal } from "$lib/bindings";
 import { t } from "$lib/i18n.svelte";
 import { jobs } from "$lib/jobs.svelte";
+import { Ratings } from "$lib/ratings";
 import { toasts } from "$lib/toasts.svelte";
 import { undo } from "$lib/undo.svelte";
 import { Underway } from "./underway.svelte";
@@ -33,7 +34,10 @@ export class Results {
   #timer: ReturnType<typeof setTimeout> | undefined;
   /** Counts what was read and written: an older answer is not shown. */
   #turn = 0;
-  #rating: Promise<unknown> = Promise.resolve();
+  readonly #ratings = new Ratings(
+    (ids) => commands.galleryCards([...ids]),
+    (ratings) => this.#rated(ratings),
+  );
   /** Being removed. */
   #removing = new Set<number>();
 
@@ -132,18 +136,8 @@ export class Results {
     this.follow();
   }
 
-  /** Rates a picture. What an undo writes is what the studio had, and only where nobody has rated it again since. */
   rate(id: number, rating: number): Promise<void> {
-    return this.#inTurn(async () => {
-      const before = (await this.#read(id))?.rating;
-      if (before === undefined || before === rating || !(await this.#rate(id, rating))) return;
-      const replace = (from: number, to: number) => () =>
-        this.#inTurn(async () => {
-          const now = (await this.#read(id))?.rating;
-          return now !== undefined && (now !== from || this.#rate(id, to));
-        });
-      undo.push({ label: t("generate.rated.undo"), undo: replace(rating, before), redo: replace(before, rating) }, { quiet: true });
-    });
+    return this.#ratings.rate([id], rating);
   }
 
   async remove(id: number): Promise<void> {
@@ -193,26 +187,14 @@ export class Results {
     return answer.status === "ok" ? (answer.data[0] ?? null) : null;
   }
 
-  async #rate(id: number, rating: number): Promise<boolean> {
-    const answer = await commands.generationRate([id], rating);
-    if (answer.status === "error") {
-      toasts.refuse(answer.error);
-      return false;
-    }
-    // What is being read may still have the old one.
+  /** Ratings were written. */
+  #rated(ratings: ReadonlyMap<number, number>): void {
+    const rated = (card: Card) => ({ ...card, rating: ratings.get(card.id) ?? card.rating });
+    // What is being read may still have the old ones.
     this.#turn += 1;
-    const rated = (card: Card) => (card.id === id ? { ...card, rating } : card);
     this.cards = this.cards?.map(rated) ?? null;
     this.#older = this.#older && rated(this.#older);
     this.#soon();
-    return true;
-  }
-
-  /** One at a time: a rating must not be read while another one is written. */
-  #inTurn<T>(work: () => Promise<T>): Promise<T> {
-    const done = this.#rating.then(work, work);
-    this.#rating = done;
-    return done;
   }
 
   #neighbour(): number | null {

@@ -1,5 +1,6 @@
 /** What Welcome knows: the machine, the samples, the base models, and the first picture while it forms. */
 import { createContext } from "svelte";
+import type { Answer } from "$lib/answer";
 import { commands, events, type Models, type Refusal, type Report, type Sample } from "$lib/bindings";
 import { jobs } from "$lib/jobs.svelte";
 import { STARTER_MODEL } from "$lib/model-names";
@@ -8,8 +9,6 @@ import { styles } from "$lib/styles.svelte";
 
 /** What the first picture shows: things that the starter model knows well. */
 const FIRST_PICTURE = { tags: ["cat", "orange", "one", "beach", "noon", "clouds"], seed: "1001" };
-
-type Answer<T> = { status: "ok"; data: T } | { status: "error"; error: Refusal };
 
 export class WelcomeState {
   report = $state.raw<Report | null>(null);

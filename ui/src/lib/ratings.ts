@@ -3,28 +3,31 @@
  * again since keeps that rating.
  */
 import { announce } from "$lib/announce.svelte";
-import { commands } from "$lib/bindings";
+import type { Answer } from "$lib/answer";
+import { type Card, commands } from "$lib/bindings";
 import { t } from "$lib/i18n.svelte";
 import { toasts } from "$lib/toasts.svelte";
+import { Turns } from "$lib/turns";
 import { undo } from "$lib/undo.svelte";
-import type { Cards } from "./cards.svelte";
 
 /** Ratings by picture. */
 type Stars = ReadonlyMap<number, number>;
+type Read = (ids: readonly number[]) => Promise<Answer<Card[]>>;
 
 export class Ratings {
-  readonly #cards: Cards;
+  readonly #read: Read;
   readonly #written: (ratings: Stars) => void;
-  #turn: Promise<unknown> = Promise.resolve();
+  /** A key held down must not read what the last stroke is still writing. */
+  readonly #turns = new Turns();
 
-  /** `written` hears of ratings that the studio has taken. */
-  constructor(cards: Cards, written: (ratings: Stars) => void) {
-    this.#cards = cards;
+  /** `read` asks the studio for pictures as they are now; `written` hears of ratings that it has taken. */
+  constructor(read: Read, written: (ratings: Stars) => void) {
+    this.#read = read;
     this.#written = written;
   }
 
   rate(ids: readonly number[], rating: number): Promise<void> {
-    return this.#inTurn(() => this.#rate(ids, rating));
+    return this.#turns.take(() => this.#rate(ids, rating));
   }
 
   async #rate(ids: readonly number[], rating: number): Promise<void> {
@@ -33,13 +36,13 @@ export class Ratings {
     const before: Stars = new Map([...now].filter(([, its]) => its !== rating));
     const after: Stars = new Map([...before.keys()].map((id) => [id, rating]));
     if (before.size === 0 || !(await this.#write(after))) return;
-    const label = t("gallery.rated.undo", { count: ids.length });
+    const label = t("lib.rating.undo", { count: ids.length });
     announce(label);
     undo.push(
       {
         label,
-        undo: () => this.#inTurn(() => this.#replace(after, before)),
-        redo: () => this.#inTurn(() => this.#replace(before, after)),
+        undo: () => this.#turns.take(() => this.#replace(after, before)),
+        redo: () => this.#turns.take(() => this.#replace(before, after)),
       },
       { quiet: ids.length === 1 },
     );
@@ -53,7 +56,7 @@ export class Ratings {
 
   /** The ratings that the studio has; `null` when it refuses to say. */
   async #now(ids: readonly number[]): Promise<Stars | null> {
-    const answer = await this.#cards.now(ids);
+    const answer = await this.#read(ids);
     if (answer.status === "ok") return new Map(answer.data.map(({ id, rating }) => [id, rating]));
     toasts.refuse(answer.error);
     return null;
@@ -69,15 +72,7 @@ export class Ratings {
         return false;
       }
     }
-    this.#cards.rate(ratings);
     this.#written(ratings);
     return true;
-  }
-
-  /** One at a time: a key held down must not read what the last stroke is still writing. */
-  #inTurn<T>(work: () => Promise<T>): Promise<T> {
-    const done = this.#turn.then(work, work);
-    this.#turn = done;
-    return done;
   }
 }
