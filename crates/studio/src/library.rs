@@ -11,7 +11,8 @@
 //! ```
 //!
 //! Files first, rows second: a picture is whole and on the disk before a row names it, so that a kill leaves at most a file
-//! that no row names. The next program to open the library removes those.
+//! that no row names. The next program to open the library removes those, as far as they have a name that the library gives: what a
+//! person keeps in a folder of these names is not the library's.
 
 mod files;
 mod lock;
@@ -67,7 +68,8 @@ impl Library {
     /// Opens the library in `folder`, and makes it when there is none.
     ///
     /// For writing it waits up to `lock_wait` for another writer, brings the tables up to date, and removes what a killed program
-    /// left half done. A reader of a library that is missing or out of date opens it for writing.
+    /// left half done; where the library is only made now, nothing can be its own. A reader of a library that is missing or out of date
+    /// opens it for writing.
     ///
     /// # Errors
     /// [`Refusal::LibraryInUse`], [`Refusal::LibraryDamaged`], [`Refusal::LibraryTooNew`], [`Refusal::NotWritable`] or [`Refusal::DiskFull`].
@@ -80,6 +82,7 @@ impl Library {
         std::fs::create_dir_all(folder).map_err(Error::file(folder))?;
         let lock = Lock::acquire(folder, lock_wait).await?;
         let was_killed = lock.was_killed();
+        let is_new = !Self::is_in(folder);
         let pool = connect(folder, true).await?;
         MIGRATIONS.run(&pool).await.map_err(|error| Error::Migration {
             library: folder.to_owned(),
@@ -90,15 +93,9 @@ impl Library {
             pool,
             lock: Mutex::new(Some(lock)),
         };
-        if was_killed {
-            sweep::orphans(&library).await?;
+        if !is_new {
+            library.tidy(was_killed).await?;
         }
-        sweep::loras(&library).await?;
-        crate::jobs::recover(&library).await?;
-        let now = chrono::Utc::now();
-        crate::gallery::sweep(&library, now).await?;
-        crate::styles::sweep(&library, now).await?;
-        crate::training::sweep(&library, now).await?;
         Ok(library)
     }
 
@@ -106,6 +103,19 @@ impl Library {
     #[must_use]
     pub fn is_in(folder: &Path) -> bool {
         folder.join(DATABASE).is_file()
+    }
+
+    /// Puts back what a killed program left under way, and removes what nothing needs any more.
+    async fn tidy(&self, was_killed: bool) -> Result<(), Error> {
+        if was_killed {
+            sweep::orphans(self).await?;
+        }
+        sweep::loras(self).await?;
+        crate::jobs::recover(self).await?;
+        let now = chrono::Utc::now();
+        crate::gallery::sweep(self, now).await?;
+        crate::styles::sweep(self, now).await?;
+        crate::training::sweep(self, now).await
     }
 
     async fn open_for_reading(folder: &Path) -> Result<Option<Self>, Error> {

@@ -46,6 +46,26 @@ pub(super) fn store(folder: &Path, bytes: &[u8], extension: &str) -> Result<Stri
     Ok(url)
 }
 
+/// Whether a file of `shelf` has a name that the library gives: `ab/cdef….png` after a hash, whatever its ending, or `abcdef…-0` while it
+/// comes in.
+pub(super) fn is_named_after_content(url: &str, shelf: &str) -> bool {
+    let Some(place) = url.strip_prefix(shelf).and_then(|place| place.strip_prefix('/')) else {
+        return false;
+    };
+    match (place.split_once('/'), place.split_once('-')) {
+        (Some((start, name)), _) => {
+            let rest = name.split_once('.').map(|(rest, _ending)| rest);
+            is_hex(start, 2) && rest.is_some_and(|rest| is_hex(rest, 62))
+        }
+        (None, Some((hash, number))) => is_hex(hash, 64) && number.parse::<u64>().is_ok(),
+        (None, None) => false,
+    }
+}
+
+fn is_hex(text: &str, length: usize) -> bool {
+    text.len() == length && text.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
+}
+
 /// Puts `bytes` under `path`, in place of what is there, and flushes them to the disk: whoever reads sees the old file or the new one.
 pub(crate) fn write_whole(path: &Path, bytes: &[u8]) -> Result<(), Error> {
     replace(path, |part| write_through(part, bytes))?;
@@ -87,4 +107,29 @@ fn flush_folder(folder: &Path) -> Result<(), Error> {
 #[cfg(not(unix))]
 fn flush_folder(_folder: &Path) -> Result<(), Error> {
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_of_the_librarys_own_is_a_hash_on_its_shelf() {
+        let rest = "0".repeat(62);
+        for own in ["png", "safetensors", "part", "safetensors.7.part"] {
+            assert!(is_named_after_content(&format!("styles/ab/{rest}.{own}"), "styles"));
+        }
+        assert!(is_named_after_content(&format!("{INCOMING}/ab{rest}-3"), INCOMING));
+        for other in [
+            format!("styles/{rest}.png"),
+            format!("styles/ab/{rest}"),
+            format!("styles/AB/{rest}.png"),
+            format!("styles/ab/cd/{rest}.png"),
+            format!("images/ab/{rest}.png"),
+            "styles/ab/ink.safetensors".to_owned(),
+        ] {
+            assert!(!is_named_after_content(&other, "styles"), "{other}");
+        }
+        assert!(!is_named_after_content(&format!("{INCOMING}/scan-3"), INCOMING));
+    }
 }

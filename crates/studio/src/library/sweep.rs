@@ -62,10 +62,7 @@ pub(super) async fn orphans(library: &Library) -> Result<(), Error> {
     .collect();
     let folder = library.folder().to_owned();
     tokio::task::spawn_blocking(move || {
-        let incoming = folder.join(files::INCOMING);
-        if incoming.is_dir() {
-            fs::remove_dir_all(&incoming).map_err(Error::file(&incoming))?;
-        }
+        remove_unnamed(&folder, files::INCOMING, &named)?;
         remove_unnamed(&folder, "images", &named)
     })
     .await?
@@ -88,6 +85,8 @@ pub(super) async fn loras(library: &Library) -> Result<(), Error> {
     tokio::task::spawn_blocking(move || remove_unnamed(&folder, "styles", &named)).await?
 }
 
+/// Removes what the library put on `shelf` itself and no row names. A file of any other name is not the library's to remove: a person may
+/// have put it there, or the library into a folder that has such a shelf of its own.
 fn remove_unnamed(folder: &Path, shelf: &str, named: &HashSet<String>) -> Result<(), Error> {
     for entry in WalkDir::new(folder.join(shelf)).into_iter().flatten() {
         let path = entry.path();
@@ -96,7 +95,8 @@ fn remove_unnamed(folder: &Path, shelf: &str, named: &HashSet<String>) -> Result
             .ok()
             .and_then(Path::to_str)
             .map(|url| url.replace('\\', "/"));
-        if entry.file_type().is_file() && url.is_some_and(|url| !named.contains(&url)) {
+        let unnamed = |url: &String| files::is_named_after_content(url, shelf) && !named.contains(url);
+        if entry.file_type().is_file() && url.is_some_and(|url| unnamed(&url)) {
             tracing::info!(path = %path.display(), "removing what no row names");
             fs::remove_file(path).map_err(Error::file(path))?;
         }

@@ -301,6 +301,18 @@ pub(super) fn folder_of(library: &Library, job: JobId) -> PathBuf {
     folder(library).join(job.to_string())
 }
 
+/// Whether a file in the folder of a job has a name that the worker gives: `checkpoint-00000012.safetensors`, or the finished style's. Until
+/// they are whole they end in `.part`.
+pub(super) fn is_written(name: &str) -> bool {
+    let stem = [".safetensors", ".part"]
+        .iter()
+        .find_map(|ending| name.strip_suffix(ending));
+    stem.is_some_and(|stem| {
+        let step = stem.strip_prefix("checkpoint-");
+        stem == "style" || step.is_some_and(|step| step.len() >= 8 && step.bytes().all(|digit| digit.is_ascii_digit()))
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

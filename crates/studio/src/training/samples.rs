@@ -64,12 +64,18 @@ pub fn sample(library: &Library, job: JobId, step: u32, index: u32) -> Result<Pa
 pub(super) fn all(library: &Library, job: JobId) -> Vec<(u32, u32)> {
     let entries = fs::read_dir(folder(library, job)).into_iter().flatten().flatten();
     let mut samples: Vec<_> = entries
-        .filter_map(|entry| {
-            let name = entry.file_name().into_string().ok()?;
-            let (step, index) = name.strip_suffix(".jpg")?.split_once('-')?;
-            Some((step.parse().ok()?, index.parse().ok()?))
-        })
+        .filter_map(|entry| step_and_index(entry.file_name().to_str()?))
         .collect();
     samples.sort_unstable();
     samples
+}
+
+/// Whether a file in the folder of a job has a name that samples have.
+pub(super) fn is_sample(name: &str) -> bool {
+    step_and_index(name).is_some()
+}
+
+fn step_and_index(name: &str) -> Option<(u32, u32)> {
+    let (step, index) = name.strip_suffix(".jpg")?.split_once('-')?;
+    Some((step.parse().ok()?, index.parse().ok()?))
 }

@@ -1,5 +1,6 @@
 //! Opening, locking and surviving.
 
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use atelier_studio::contract::{Finding, Refusal};
@@ -37,8 +38,7 @@ async fn a_file_that_no_row_names_is_removed_after_a_kill() {
         .library
         .path_of(&desk.library.store_picture(b"half an import", "png").unwrap());
     let folder = desk.library.folder().to_owned();
-    let half = folder.join("images/incoming/half");
-    std::fs::write(&half, "ha").unwrap();
+    let half = put(&folder, &format!("images/incoming/{}-0", "a".repeat(64)));
 
     let Desk { library, .. } = &desk;
     assert!(orphan.is_file());
@@ -47,7 +47,7 @@ async fn a_file_that_no_row_names_is_removed_after_a_kill() {
     copy_all(&folder, copy.path());
     drop(library.clone());
     open(copy.path()).await;
-    let there = |path: &std::path::Path| copy.path().join(path.strip_prefix(&folder).unwrap()).is_file();
+    let there = |path: &Path| copy.path().join(path.strip_prefix(&folder).unwrap()).is_file();
     assert!(there(&kept) && !there(&orphan) && !there(&half));
 }
 
@@ -58,33 +58,97 @@ async fn a_lora_goes_once_neither_a_style_nor_an_order_that_waits_needs_it() {
     for style in ["trained", "anew"] {
         styles::create(&library, style, "starter").await.unwrap();
     }
+    let urls = [
+        lora('a', "safetensors"),
+        lora('b', "safetensors"),
+        lora('c', "safetensors"),
+        lora('d', "part"),
+        lora('e', "safetensors.0.part"),
+    ];
+    let [now, waits, done, ..] = &urls;
     let db = made::database(folder.path()).await;
-    for sql in [
-        "UPDATE styles SET model_path = 'styles/aa/now.safetensors' WHERE name = 'trained'",
-        r#"INSERT INTO jobs (kind, status, request) VALUES
-             ('generate', 'queued', '{"loras":["styles/bb/waits.safetensors"]}'),
-             ('generate', 'completed', '{"loras":["styles/cc/done.safetensors"]}')"#,
+    let order = |lora: &str| serde_json::json!({ "loras": [lora] }).to_string();
+    for (sql, value) in [
+        ("UPDATE styles SET model_path = $1 WHERE name = 'trained'", now.clone()),
+        (
+            "INSERT INTO jobs (kind, status, request) VALUES ('generate', 'queued', $1)",
+            order(waits),
+        ),
+        (
+            "INSERT INTO jobs (kind, status, request) VALUES ('generate', 'completed', $1)",
+            order(done),
+        ),
     ] {
-        sqlx::query(sql).execute(&db).await.unwrap();
+        sqlx::query(sql).bind(value).execute(&db).await.unwrap();
     }
     db.close().await;
-    let files = [
-        "aa/now.safetensors",
-        "bb/waits.safetensors",
-        "cc/done.safetensors",
-        "dd/half.part",
-    ]
-    .map(|file| folder.path().join("styles").join(file));
-    for file in &files {
-        std::fs::create_dir_all(file.parent().unwrap()).unwrap();
-        std::fs::write(file, "weights").unwrap();
-    }
+    let files = urls.map(|url| put(folder.path(), &url));
     drop(library);
     open(folder.path()).await;
-    assert_eq!(files.map(|file| file.exists()), [true, true, false, false]);
+    assert_eq!(files.map(|file| file.exists()), [true, true, false, false, false]);
 }
 
-fn copy_all(from: &std::path::Path, to: &std::path::Path) {
+#[tokio::test]
+async fn what_the_library_did_not_make_stays_however_often_it_is_opened_there() {
+    let folder = tempfile::tempdir().unwrap();
+    let own = [
+        "styles/site.css",
+        "styles/mine.safetensors",
+        "styles/ab/mine.safetensors",
+        "images/holiday.png",
+        "images/ab/1.png",
+        "images/incoming/scan.png",
+        "samples/2024/12-0.jpg",
+        "samples/2024/summer.jpg",
+        "training/7/checkpoint-00000500.safetensors",
+        "training/7/notes.md",
+    ]
+    .map(|path| put(folder.path(), path));
+    for _ in 0..3 {
+        drop(open(folder.path()).await);
+        mark_as_killed(folder.path());
+    }
+    for file in own {
+        assert!(file.is_file(), "{}", file.display());
+    }
+}
+
+#[tokio::test]
+async fn the_start_that_makes_a_library_takes_nothing_away() {
+    let folder = tempfile::tempdir().unwrap();
+    mark_as_killed(folder.path());
+    let own = [
+        lora('a', "safetensors"),
+        format!("images/ab/{}.png", "c".repeat(62)),
+        "samples/7/12-0.jpg".into(),
+        "training/7/style.safetensors".into(),
+    ]
+    .map(|path| put(folder.path(), &path));
+    open(folder.path()).await;
+    for file in own {
+        assert!(file.is_file(), "{}", file.display());
+    }
+}
+
+/// Where the library keeps a LoRA whose hash has this digit alone.
+fn lora(digit: char, ending: &str) -> String {
+    let hash = String::from(digit).repeat(64);
+    format!("styles/{}/{}.{ending}", &hash[..2], &hash[2..])
+}
+
+fn put(folder: &Path, path: &str) -> PathBuf {
+    let file = folder.join(path);
+    std::fs::create_dir_all(file.parent().unwrap()).unwrap();
+    std::fs::write(&file, "content").unwrap();
+    file
+}
+
+/// Leaves in the lock what a program leaves there that was killed.
+fn mark_as_killed(folder: &Path) {
+    std::fs::write(folder.join("library.lock"), "in use\n").unwrap();
+}
+
+fn copy_all(from: &Path, to: &Path) {
     for entry in std::fs::read_dir(from).unwrap() {
         let entry = entry.unwrap();
         let target = to.join(entry.file_name());
