@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! library.db      the tables of migrations/library
-//! library.lock    held by the one program that writes; its content says whether that program ended by itself
+//! library.lock    held by the one program that writes; its content says whether that program ended by itself and left all tidy
 //! images/ab/…     pictures, named after their SHA-256
 //! thumbnails/ab/… small versions of them, made with a picture or when they are asked for
 //! styles/ab/…     LoRAs, named after their SHA-256
@@ -19,7 +19,7 @@ mod lock;
 mod sweep;
 
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use atelier_contract::Refusal;
@@ -81,7 +81,6 @@ impl Library {
         }
         std::fs::create_dir_all(folder).map_err(Error::file(folder))?;
         let lock = Lock::acquire(folder, lock_wait).await?;
-        let was_killed = lock.was_killed();
         let is_new = !Self::is_in(folder);
         let pool = connect(folder, true).await?;
         MIGRATIONS.run(&pool).await.map_err(|error| Error::Migration {
@@ -93,8 +92,10 @@ impl Library {
             pool,
             lock: Mutex::new(Some(lock)),
         };
-        if !is_new {
-            library.tidy(was_killed).await?;
+        if is_new {
+            library.set_untidy(false);
+        } else {
+            library.tidy().await?;
         }
         Ok(library)
     }
@@ -105,10 +106,12 @@ impl Library {
         folder.join(DATABASE).is_file()
     }
 
-    /// Puts back what a killed program left under way, and removes what nothing needs any more.
-    async fn tidy(&self, was_killed: bool) -> Result<(), Error> {
-        if was_killed {
-            sweep::orphans(self).await?;
+    /// Puts back what a killed program left under way, and removes what nothing needs any more. What cannot be removed, as a file that
+    /// another program holds, stays for the next start: it costs room, no more.
+    async fn tidy(&self) -> Result<(), Error> {
+        if self.is_untidy() {
+            let is_untidy = !sweep::orphans(self).await?;
+            self.set_untidy(is_untidy);
         }
         sweep::loras(self).await?;
         crate::jobs::recover(self).await?;
@@ -140,7 +143,7 @@ impl Library {
     /// nothing to tidy. A program need not come to the point where the library is dropped.
     pub async fn close(&self) {
         self.pool.close().await;
-        self.lock.lock().unwrap_or_else(PoisonError::into_inner).take();
+        self.lock().take();
     }
 
     /// The library's folder.
@@ -162,6 +165,21 @@ impl Library {
     /// [`Error::File`] when it cannot be written; then nothing of it is left.
     pub fn store_picture(&self, bytes: &[u8], extension: &str) -> Result<String, Error> {
         files::store(&self.folder, bytes, extension)
+    }
+
+    fn is_untidy(&self) -> bool {
+        self.lock().as_ref().is_some_and(Lock::is_untidy)
+    }
+
+    /// Says whether the next program that opens the library has to look for files that no row names, as after a kill.
+    fn set_untidy(&self, is_untidy: bool) {
+        if let Some(lock) = self.lock().as_mut() {
+            lock.set_untidy(is_untidy);
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Option<Lock>> {
+        self.lock.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Connections for queries.

@@ -10,11 +10,11 @@ pub const REMOVED_KEPT: TimeDelta = TimeDelta::days(30);
 
 /// Takes rows, files and thumbnails of pictures away that were removed [`REMOVED_KEPT`] before `now`; gives how many.
 ///
-/// Rows first: a kill leaves at most files that no row names, which the next start takes for what they are. A file that
-/// another row names too stays.
+/// Rows first: a kill leaves at most files that no row names, which the next start takes for what they are, as it does with those that cannot
+/// be removed now. A file that another row names too stays.
 ///
 /// # Errors
-/// [`Error::Database`], [`Error::File`].
+/// [`Error::Database`].
 pub async fn sweep(library: &Library, now: DateTime<Utc>) -> Result<usize, Error> {
     let before = written(now - REMOVED_KEPT);
     let mut tx = library.begin().await?;
@@ -28,6 +28,6 @@ pub async fn sweep(library: &Library, now: DateTime<Utc>) -> Result<usize, Error
     .await?;
     let unnamed = library.unnamed(&mut tx, &swept).await?;
     tx.commit().await?;
-    library.remove_pictures(&unnamed)?;
+    library.remove_pictures(&unnamed);
     Ok(swept.len())
 }

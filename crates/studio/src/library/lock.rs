@@ -11,14 +11,14 @@ use crate::Error;
 
 /// Time between two tries.
 const RETRY: Duration = Duration::from_millis(100);
-/// Stands in the file while a writer lives, and afterwards when it could not take it away.
+/// Stands in the file while a writer lives, and afterwards when it could not take it away or left something to tidy.
 const IN_USE: &[u8] = b"in use\n";
 
 /// The right to write to a library, until it is dropped.
 #[derive(Debug)]
 pub(super) struct Lock {
     file: File,
-    was_killed: bool,
+    is_untidy: bool,
 }
 
 impl Lock {
@@ -53,19 +53,26 @@ impl Lock {
         file.write_all(IN_USE).map_err(Error::file(&path))?;
         Ok(Self {
             file,
-            was_killed: !content.is_empty(),
+            is_untidy: !content.is_empty(),
         })
     }
 
-    /// Whether the writer before ended without dropping its lock.
-    pub(super) const fn was_killed(&self) -> bool {
-        self.was_killed
+    /// Whether files may be there that no row names: the writer before ended without dropping its lock, or could not remove them.
+    pub(super) const fn is_untidy(&self) -> bool {
+        self.is_untidy
+    }
+
+    /// Says whether the next writer has to look for files that no row names.
+    pub(super) const fn set_untidy(&mut self, is_untidy: bool) {
+        self.is_untidy = is_untidy;
     }
 }
 
 impl Drop for Lock {
     fn drop(&mut self) {
-        // Failing costs the next program a look at all files, no more.
-        let _ = self.file.set_len(0);
+        if !self.is_untidy {
+            // Failing costs the next program a look at all files, no more.
+            let _ = self.file.set_len(0);
+        }
     }
 }

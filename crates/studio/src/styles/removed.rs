@@ -62,7 +62,7 @@ pub async fn removed(library: &Library) -> Result<Vec<RemovedStyle>, Error> {
 /// Rows first, as in [`gallery::sweep`](crate::gallery::sweep).
 ///
 /// # Errors
-/// [`Error::Database`], [`Error::File`].
+/// [`Error::Database`].
 pub async fn sweep(library: &Library, now: DateTime<Utc>) -> Result<usize, Error> {
     let (date, before) = (written(now), written(now - REMOVED_KEPT));
     let mut tx = library.begin().await?;
@@ -109,13 +109,13 @@ pub async fn sweep(library: &Library, now: DateTime<Utc>) -> Result<usize, Error
         .collect();
     let loras = unnamed_loras(&mut tx, &loras).await?;
     tx.commit().await?;
-    library.remove_pictures(&images)?;
+    library.remove_pictures(&images);
     for url in &loras {
-        let path = library.path_of(url);
-        match fs::remove_file(&path) {
-            Ok(()) => tracing::info!(path = %path.display(), "a style that was removed long ago is gone"),
+        match fs::remove_file(library.path_of(url)) {
+            Ok(()) => tracing::info!(url, "a style that was removed long ago is gone"),
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
-            Err(error) => return Err(Error::file(&path)(error)),
+            // The next start removes LoRAs that nothing needs.
+            Err(error) => tracing::warn!("{url} could not be removed: {error}"),
         }
     }
     Ok(long_ago.len())

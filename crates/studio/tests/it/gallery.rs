@@ -252,6 +252,29 @@ async fn a_file_that_another_picture_shares_survives_the_sweep() {
 }
 
 #[tokio::test]
+async fn a_picture_that_cannot_be_taken_away_holds_up_no_other_and_is_tried_again() {
+    let desk = Desk::new().await;
+    let db = database(&desk.config.data).await;
+    let stuck = made("fox").insert(&desk, &db).await;
+    let other = Made { seed: 8, ..made("owl") }.insert(&desk, &db).await;
+    let path = async |id| gallery::show(&desk.library, id).await.unwrap().path;
+    let (stuck_file, other_file) = (path(stuck).await, path(other).await);
+    gallery::remove(&desk.library, &[stuck, other]).await.unwrap();
+    // A file cannot be taken away where a folder stands.
+    std::fs::remove_file(&stuck_file).unwrap();
+    std::fs::create_dir(&stuck_file).unwrap();
+    let later = Utc::now() + TimeDelta::days(31);
+    assert_eq!(gallery::sweep(&desk.library, later).await.unwrap(), 2);
+    assert!(!other_file.exists());
+    std::fs::remove_dir(&stuck_file).unwrap();
+    std::fs::write(&stuck_file, "a picture").unwrap();
+    db.close().await;
+    drop(desk.library);
+    open(&desk.config.data).await;
+    assert!(!stuck_file.exists());
+}
+
+#[tokio::test]
 async fn pictures_made_before_the_gallery_are_found_in_it() {
     let folder = tempfile::tempdir().unwrap();
     let library = folder.path().join("library");

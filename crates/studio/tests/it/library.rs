@@ -130,6 +130,40 @@ async fn the_start_that_makes_a_library_takes_nothing_away() {
     }
 }
 
+#[tokio::test]
+async fn what_could_not_be_tidied_is_found_by_the_start_after_the_next() {
+    let desk = Desk::new().await;
+    let url = desk.library.store_picture(b"half an import", "png").unwrap();
+    let orphan = desk.library.path_of(&url);
+    let thumbnail = url.replacen("images", "thumbnails", 1).replace(".png", "-256.jpg");
+    // A file cannot be taken away where a folder stands.
+    let thumbnail = desk.library.path_of(&thumbnail);
+    std::fs::create_dir_all(&thumbnail).unwrap();
+    let folder = desk.config.data.clone();
+    drop(desk.library);
+    mark_as_killed(&folder);
+    drop(open(&folder).await);
+    std::fs::remove_dir(&thumbnail).unwrap();
+    std::fs::write(&thumbnail, "small").unwrap();
+    drop(open(&folder).await);
+    assert!(!orphan.exists() && !thumbnail.exists());
+}
+
+#[cfg(unix)]
+#[tokio::test]
+async fn a_lora_that_cannot_be_taken_away_does_not_keep_the_library_closed() {
+    use std::os::unix::fs::PermissionsExt;
+    let folder = tempfile::tempdir().unwrap();
+    drop(open(folder.path()).await);
+    let left = put(folder.path(), &lora('a', "safetensors"));
+    let shelf = left.parent().unwrap();
+    std::fs::set_permissions(shelf, std::fs::Permissions::from_mode(0o555)).unwrap();
+    drop(open(folder.path()).await);
+    std::fs::set_permissions(shelf, std::fs::Permissions::from_mode(0o755)).unwrap();
+    drop(open(folder.path()).await);
+    assert!(!left.exists());
+}
+
 /// Where the library keeps a LoRA whose hash has this digit alone.
 fn lora(digit: char, ending: &str) -> String {
     let hash = String::from(digit).repeat(64);
