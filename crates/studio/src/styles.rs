@@ -130,15 +130,33 @@ impl Style {
 /// # Errors
 /// [`Refusal::StyleNameNotATag`], [`Refusal::StyleNameTaken`], [`Error::Database`].
 pub async fn create(library: &Library, name: &str, base_model: &str) -> Result<Style, Error> {
-    let tag = Tag::parse(name).map_err(|error| {
+    let name = parse_name(name)?;
+    let mut tx = library.begin().await?;
+    insert(&mut tx, &name, base_model).await?;
+    tx.commit().await?;
+    find(library, name.as_str()).await
+}
+
+/// A style's name from what a person typed.
+///
+/// # Errors
+/// [`Refusal::StyleNameNotATag`].
+fn parse_name(name: &str) -> Result<Tag, Refusal> {
+    Tag::parse(name).map_err(|error| {
         tracing::debug!(%error, "not a style's name");
         Refusal::StyleNameNotATag {
             style: name.trim().to_owned(),
         }
-    })?;
-    let name = tag.as_str();
-    let mut tx = library.begin().await?;
-    release_name(&mut tx, name).await?;
+    })
+}
+
+/// Writes the row of a new style; gives its id.
+///
+/// # Errors
+/// [`Refusal::StyleNameTaken`], [`Error::Database`].
+async fn insert(tx: &mut Transaction<'static, Sqlite>, name: &Tag, base_model: &str) -> Result<i64, Error> {
+    let name = name.as_str();
+    release_name(tx, name).await?;
     let id = sqlx::query_scalar!(
         r#"INSERT INTO styles (name, base_model) VALUES ($1, $2)
                ON CONFLICT (name) DO NOTHING
@@ -146,12 +164,11 @@ pub async fn create(library: &Library, name: &str, base_model: &str) -> Result<S
         name,
         base_model,
     )
-    .fetch_optional(&mut *tx)
+    .fetch_optional(&mut **tx)
     .await?
     .ok_or_else(|| Refusal::StyleNameTaken { style: name.to_owned() })?;
-    tags::aggregate(&mut tx, id).await?;
-    tx.commit().await?;
-    find(library, name).await
+    tags::aggregate(tx, id).await?;
+    Ok(id)
 }
 
 /// Takes a style out of sight. Its artworks, its LoRA and the pictures made with it stay, and [`restore`] brings it back until, after
@@ -220,8 +237,9 @@ pub async fn create_trained(
     model_path: &str,
     own: bool,
 ) -> Result<Style, Error> {
-    let style = create(library, name, base_model).await?;
-    let id = style.id.get();
+    let name = parse_name(name)?;
+    let mut tx = library.begin().await?;
+    let id = insert(&mut tx, &name, base_model).await?;
     let imported_path = (!own).then_some(model_path);
     sqlx::query!(
         "UPDATE styles SET model_path = $2, imported_path = $3, training_status = 'completed' WHERE id = $1",
@@ -229,9 +247,10 @@ pub async fn create_trained(
         model_path,
         imported_path,
     )
-    .execute(library.pool())
+    .execute(&mut *tx)
     .await?;
-    find(library, name).await
+    tx.commit().await?;
+    find(library, name.as_str()).await
 }
 
 /// All styles by name.

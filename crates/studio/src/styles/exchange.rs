@@ -14,7 +14,7 @@ use half::{bf16, f16};
 use safetensors::{Dtype, SafeTensors, View};
 use serde::{Deserialize, Serialize};
 
-use super::{Style, create_trained, find};
+use super::{Style, create_trained, find, parse_name};
 use crate::worker::Workshop;
 use crate::{Config, Error, Library, models, training};
 
@@ -55,7 +55,9 @@ pub async fn import(
 ) -> Result<(Style, Receipt), Error> {
     let file = fs::canonicalize(&wanted.file).map_err(Error::file(&wanted.file))?;
     let stem = file.file_stem().unwrap_or_default().to_string_lossy().into_owned();
-    let name = wanted.name.as_deref().unwrap_or(&stem);
+    // Before the worker reads the file, which may take it a while.
+    let name = parse_name(wanted.name.as_deref().unwrap_or(&stem))?;
+    let name = name.as_str();
     if find(library, name).await.is_ok() {
         return Err(Refusal::StyleNameTaken { style: name.to_owned() }.into());
     }

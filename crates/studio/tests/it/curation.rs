@@ -3,8 +3,11 @@
 use atelier_studio::artworks::{self, Crop};
 use atelier_studio::contract::{ArtworkId, Refusal, parse_tags};
 use atelier_studio::styles;
+use atelier_studio::styles::exchange::{self, Wanted};
 use atelier_studio::tags::{self, TagEdit};
+use atelier_studio::worker::Workshop;
 
+use crate::made::database;
 use crate::pictures::{Desk, png};
 
 /// A desk with this many valid artworks.
@@ -35,6 +38,40 @@ async fn a_style_is_named_by_a_tag_and_once() {
         tags::of_style(&desk.library, desk.style().await.id).await.unwrap(),
         ["inkwell"]
     );
+}
+
+#[tokio::test]
+async fn a_style_of_a_lora_is_there_with_its_lora_or_not_at_all() {
+    let desk = Desk::new().await;
+    let db = database(&desk.config.data).await;
+    sqlx::query("CREATE TRIGGER full BEFORE UPDATE OF model_path ON styles BEGIN SELECT RAISE(ABORT, 'no room'); END")
+        .execute(&db)
+        .await
+        .unwrap();
+    let failed = styles::create_trained(&desk.library, "neon", "starter", "styles/neon.safetensors", false).await;
+    assert!(failed.is_err());
+    let unknown = styles::find(&desk.library, "neon").await.unwrap_err();
+    assert!(matches!(unknown.refusal(), Refusal::StyleUnknown { .. }));
+}
+
+#[tokio::test]
+async fn a_lora_under_a_name_that_is_no_styles_is_refused_before_a_worker_looks_at_it() {
+    let desk = Desk::new().await;
+    let mut workshop = Workshop::new(&desk.desk().join("no programs"), None);
+    let import = async |workshop: &mut Workshop, name: &str| {
+        let wanted = Wanted {
+            file: desk.put("neon.safetensors", "weights"),
+            name: Some(name.to_owned()),
+            model: "starter".into(),
+            own: false,
+        };
+        let refused = exchange::import(&desk.library, &desk.config, workshop, &wanted).await;
+        refused.unwrap_err().refusal()
+    };
+    let korean = import(&mut workshop, "수묵").await;
+    assert!(matches!(korean, Refusal::StyleNameNotATag { .. }), "{korean:?}");
+    let taken = import(&mut workshop, "Inkwell").await;
+    assert!(matches!(taken, Refusal::StyleNameTaken { .. }), "{taken:?}");
 }
 
 #[tokio::test]
