@@ -133,6 +133,11 @@ async fn a_signature_is_kept_within_its_bounds() {
         &RgbaImage::from_pixel(20, 20, image::Rgba([0, 0, 0, 90])).into(),
         ImageFormat::Png,
     );
+    let gone = signature::set_image_file(&desk.library, &desk.desk().join("gone.png"));
+    assert!(matches!(refusal(gone), Refusal::PathMissing { .. }));
+    // A folder is as little readable as a file of somebody else.
+    let folder = signature::set_image_file(&desk.library, desk.library.folder());
+    assert!(matches!(refusal(folder), Refusal::PathNotReadable { .. }));
     let file = desk.put("ink.png", &ink);
     assert!(signature::set_image_file(&desk.library, &file).unwrap().image);
     assert!(signature::image_path(&desk.library).unwrap().is_file());

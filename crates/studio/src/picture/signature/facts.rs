@@ -10,7 +10,7 @@ use image::{ImageFormat, RgbaImage};
 use serde::{Deserialize, Serialize};
 
 use super::{Corner, Placement, artist, check, decode, store, write};
-use crate::{Error, Library};
+use crate::{Error, Library, paths};
 
 /// Where a signature goes until the artist decides.
 const WIDTH: f64 = 0.2;
@@ -115,13 +115,13 @@ pub fn set_image(library: &Library, file: &Path, bytes: &[u8]) -> Result<Signatu
 /// Makes the picture at `path` the signature, as [`set_image`] does. Blocks.
 ///
 /// # Errors
-/// As [`set_image`], and [`Refusal::FileMissing`].
+/// As [`set_image`], and [`Refusal::PathMissing`] or [`Refusal::PathNotReadable`].
 pub fn set_image_file(library: &Library, path: &Path) -> Result<SignatureFacts, Error> {
     // One byte more than is allowed tells a file that is too large from one that just fits.
     let mut bytes = Vec::new();
     fs::File::open(path)
         .and_then(|file| file.take(SIGNATURE_BYTES_MAX + 1).read_to_end(&mut bytes))
-        .map_err(Error::file(path))?;
+        .map_err(|error| paths::unreadable(path, &error))?;
     set_image(library, path, &bytes)
 }
 
