@@ -345,16 +345,17 @@ async fn known(tx: &mut Transaction<'static, Sqlite>, artworks: &[ArtworkId]) ->
     }
 }
 
-/// Decides anew which artworks of a style are valid: after a change of what is asked of them.
+/// Decides anew which artworks of a style are valid: after a change of what is asked of them. Gives why those are not that are not, by their
+/// ids.
 ///
 /// # Errors
 /// [`Error::Database`].
-pub async fn check(library: &Library, style: &crate::styles::Style) -> Result<(), Error> {
+pub async fn check(library: &Library, style: &crate::styles::Style) -> Result<HashMap<i64, Refusal>, Error> {
     let mut tx = library.begin().await?;
-    validity::refresh(&mut tx, style.id, side_px_min(&style.base_model)).await?;
+    let reasons = validity::refresh(&mut tx, style.id, side_px_min(&style.base_model)).await?;
     tags::aggregate(&mut tx, style.id.get()).await?;
     tx.commit().await?;
-    Ok(())
+    Ok(reasons)
 }
 
 /// After a change of artworks, whose ids are JSON: whether they and their neighbours are valid, and what their styles' tags are.

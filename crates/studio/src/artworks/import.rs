@@ -134,7 +134,7 @@ pub async fn import(
     report.not_reached = total - done;
     let there: Vec<_> = report.already_there.iter().map(|known| known.artwork).collect();
     super::restore(library, &there).await?;
-    refresh_style_tags(library, style).await?;
+    decide_anew(library, style, &mut report).await?;
     Ok(report)
 }
 
@@ -142,10 +142,13 @@ fn shown(path: &Path) -> String {
     path.display().to_string()
 }
 
-async fn refresh_style_tags(library: &Library, style: &Style) -> Result<(), Error> {
-    let mut tx = library.begin().await?;
-    tags::aggregate(&mut tx, style.id.get()).await?;
-    tx.commit().await?;
+/// Decides about all artworks of the style, and tells of the new ones what it came to. What was decided as each of them came in may have
+/// grown old: artworks that had been removed came back with them, and a person may have removed others meanwhile.
+async fn decide_anew(library: &Library, style: &Style, report: &mut ImportReport) -> Result<(), Error> {
+    let mut reasons = super::check(library, style).await?;
+    for new in &mut report.imported {
+        new.reason = reasons.remove(&new.artwork.get());
+    }
     Ok(())
 }
 

@@ -1,6 +1,8 @@
 //! Which artworks training uses, and why not the others. A function of what is stored, so that it can be asked again at any time:
 //! when one of two lookalikes was removed, the other one becomes valid.
 
+use std::collections::HashMap;
+
 use atelier_contract::{Refusal, StyleId};
 use sqlx::{Executor, Sqlite, Transaction};
 
@@ -69,29 +71,31 @@ pub(super) async fn facts(db: impl Executor<'_, Database = Sqlite>, style: Style
     Ok(facts.collect())
 }
 
-/// Decides anew about all artworks of a style, in two statements however many there are.
+/// Decides anew about all artworks of a style, in two statements however many there are; gives why those are not valid that are not.
 pub(super) async fn refresh(
     tx: &mut Transaction<'static, Sqlite>,
     style: StyleId,
     side_px_min: u32,
-) -> Result<(), Error> {
+) -> Result<HashMap<i64, Refusal>, Error> {
     let mut decided: Vec<Facts> = Vec::new();
-    let mut reasons: Vec<(i64, Option<String>)> = Vec::new();
+    let mut written: Vec<(i64, Option<String>)> = Vec::new();
+    let mut reasons = HashMap::new();
     for mut artwork in facts(&mut **tx, style).await? {
         let reason = reason(&artwork, &decided, side_px_min);
         artwork.is_valid = reason.is_none();
-        reasons.push((artwork.id, reason.as_ref().map(serde_json::to_string).transpose()?));
+        written.push((artwork.id, reason.as_ref().map(serde_json::to_string).transpose()?));
+        reasons.extend(reason.map(|reason| (artwork.id, reason)));
         decided.push(artwork);
     }
-    let reasons = serde_json::to_string(&reasons)?;
+    let written = serde_json::to_string(&written)?;
     sqlx::query!(
         "UPDATE artworks
             SET is_valid = decided.reason IS NULL, validation_reason = decided.reason
            FROM (SELECT value ->> 0 AS id, value ->> 1 AS reason FROM json_each($1)) AS decided
           WHERE artworks.id = decided.id AND artworks.validation_reason IS NOT decided.reason",
-        reasons,
+        written,
     )
     .execute(&mut **tx)
     .await?;
-    Ok(())
+    Ok(reasons)
 }

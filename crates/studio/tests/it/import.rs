@@ -162,6 +162,51 @@ async fn a_copy_in_another_size_and_format_is_a_near_duplicate_and_another_pictu
 }
 
 #[tokio::test]
+async fn a_copy_that_comes_together_with_a_removed_original_is_a_near_duplicate_also_in_the_report() {
+    for copy in ["0-copy.jpg", "2-copy.jpg"] {
+        let desk = Desk::new().await;
+        let original = picture(1, 400, 300);
+        let file = desk.put("1.png", encode(&original, ImageFormat::Png));
+        desk.import(&file).await;
+        artworks::remove(&desk.library, &[desk.artworks().await[0].id])
+            .await
+            .unwrap();
+        desk.put(copy, encode(&original, ImageFormat::Jpeg));
+        let report = desk.import(&desk.desk()).await;
+        let reason = &report.imported[0].reason;
+        assert!(
+            matches!(reason, Some(Refusal::ArtworkNearDuplicate { .. })),
+            "{report:?}"
+        );
+        assert_eq!(&desk.artworks().await[1].validation_reason, reason);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_copy_whose_original_is_removed_while_it_comes_in_is_valid() {
+    let desk = Desk::new().await;
+    let original = picture(1, 400, 300);
+    let file = desk.put("0.png", encode(&original, ImageFormat::Png));
+    desk.import(&file).await;
+    let first = [desk.artworks().await[0].id];
+    desk.put("1.png", png(2));
+    desk.put("2.jpg", encode(&original, ImageFormat::Jpeg));
+    let remove = |done, _| {
+        if done == 1 {
+            let removed = artworks::remove(&desk.library, &first);
+            tokio::task::block_in_place(|| tokio::runtime::Handle::current().block_on(removed)).unwrap();
+        }
+    };
+    let paths = ["1.png", "2.jpg"].map(|name| desk.desk().join(name));
+    let (style, cancel) = (desk.style().await, CancellationToken::new());
+    let report = artworks::import(&desk.library, &style, &paths, &cancel, remove)
+        .await
+        .unwrap();
+    assert_eq!((report.imported.len(), &report.imported[1].reason), (2, &None));
+    assert!(desk.artworks().await.iter().all(|artwork| artwork.is_valid));
+}
+
+#[tokio::test]
 async fn orientation_is_applied_and_the_place_is_dropped() {
     let desk = Desk::new().await;
     let original = picture(7, 300, 200);
