@@ -18,6 +18,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::generations::{self, Finished, Order};
 use crate::inspect::inspect;
+use crate::library::write_whole;
 use crate::picture::provenance::StyleFacts;
 use crate::picture::signature;
 use crate::samples::{self, SampleArtist};
@@ -337,7 +338,7 @@ async fn draw(
             with: open(&with)?,
         }
         .draw();
-        write_whole(&drawn, &target)
+        write_whole(&target, &to_png(&drawn)?)
     })
     .await?
 }
@@ -356,16 +357,10 @@ fn open(paths: &[PathBuf]) -> Result<Vec<RgbImage>, Error> {
     paths.iter().map(open).collect()
 }
 
-fn write_whole(picture: &RgbImage, target: &Path) -> Result<(), Error> {
+fn to_png(picture: &RgbImage) -> Result<Vec<u8>, Error> {
     let mut bytes = std::io::Cursor::new(Vec::new());
     picture
         .write_to(&mut bytes, image::ImageFormat::Png)
         .map_err(|error| Error::Picture(error.to_string()))?;
-    let beside = target.with_extension("part");
-    let whole = fs::write(&beside, bytes.into_inner()).and_then(|()| fs::rename(&beside, target));
-    if whole.is_err() {
-        // Half a sheet is worth nothing.
-        let _ = fs::remove_file(&beside);
-    }
-    whole.map_err(Error::file(target))
+    Ok(bytes.into_inner())
 }

@@ -32,7 +32,7 @@ use crate::Error;
 use crate::error::database_refusal;
 use lock::Lock;
 
-pub(crate) use files::{sha256_hex, write_for_now, write_whole};
+pub(crate) use files::{copy_whole, flush_folder, sha256_hex, whole_name, write_beside, write_for_now, write_whole};
 
 const DATABASE: &str = "library.db";
 

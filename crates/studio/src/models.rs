@@ -23,7 +23,7 @@ use serde::Serialize;
 
 use crate::worker::{WorkError, Workshop};
 use crate::{Config, Error, Library, Work, styles};
-use files::{copy_whole, hashes, hashes_as_known};
+use files::{copy_model, hashes, hashes_as_known};
 
 pub use downloads::{Download, Downloads};
 pub use fetch::{OnFileBytes, discard, fetch};
@@ -194,7 +194,7 @@ pub async fn import(
     let own = place(library, &others, &id);
     if copy {
         let (from, to) = (path.clone(), library.path_of(&own));
-        tokio::task::spawn_blocking(move || copy_whole(&from, &to)).await??;
+        tokio::task::spawn_blocking(move || copy_model(&from, &to)).await??;
         url = &own;
         model.path = library.path_of(&own);
         model.owned = true;

@@ -12,13 +12,14 @@ mod samples;
 mod sweep;
 mod view;
 
-use std::fs::{self, File};
+use std::fs;
 use std::path::{Path, PathBuf};
 
 use atelier_contract::{JobId, JobKind, JobStatus, Refusal, StyleId, TrainingStatus};
 use atelier_worker_protocol::{Preflight, Preview, Progress, Trained};
 use tokio::sync::watch;
 
+use crate::library::copy_whole;
 use crate::models::download::sha256_of;
 use crate::styles::{self, Style};
 use crate::worker::{Wish, Workshop};
@@ -276,15 +277,7 @@ pub(crate) fn shelve(file: &Path, library: &Path) -> Result<String, Error> {
     }
     let shelf = target.parent().unwrap_or(library);
     fs::create_dir_all(shelf).map_err(Error::file(shelf))?;
-    let beside = target.with_extension("part");
-    let whole = fs::copy(file, &beside)
-        .and_then(|_bytes| File::open(&beside)?.sync_all())
-        .and_then(|()| fs::rename(&beside, &target));
-    if whole.is_err() {
-        // Half a style is worth nothing, and the room may be needed.
-        let _ = fs::remove_file(&beside);
-    }
-    whole.map_err(Error::file(&target))?;
+    copy_whole(file, &target)?;
     Ok(url)
 }
 

@@ -1,7 +1,7 @@
 //! Pictures as files of the person's own, with the artist's signature if it is wished. Nothing that is there is written over.
 
 use std::fs::{self, File};
-use std::io::{ErrorKind, Read, Write};
+use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use atelier_contract::{GenerationId, Number, Refusal};
@@ -9,14 +9,12 @@ use image::ImageFormat;
 use serde::Serialize;
 
 use super::seed;
+use crate::library::write_beside;
 use crate::picture::{self, Provenance, Signature, signature};
 use crate::{Error, Library, Work, inspect};
 
 /// Most pictures of one export: a folder that a person still looks through.
 pub const EXPORT_LEN_MAX: usize = 10_000;
-/// Most files of one name, counted in brackets, before a folder is taken for full.
-const NAMESAKES_MAX: u32 = 10_000;
-
 /// Of a picture's file, what has the record: it stands before the pixels.
 const RECORD_BYTES_MAX: u64 = 1 << 18;
 
@@ -86,7 +84,10 @@ pub async fn signatures(library: &Library, generations: &[GenerationId]) -> Resu
     let originals = originals(library, generations).await?;
     let counted = tokio::task::spawn_blocking(move || {
         let mut found = Signatures::default();
-        for record in originals.iter().filter_map(|original| record_of(&original.path)) {
+        let records = originals
+            .iter()
+            .filter_map(|original| record_of(&original.path).ok().flatten());
+        for record in records {
             found.signed += usize::from(record.signature.is_some());
             let imported = record.styles.iter().all(|style| style.imported);
             found.imported += usize::from(imported && !record.styles.is_empty());
@@ -96,11 +97,13 @@ pub async fn signatures(library: &Library, generations: &[GenerationId]) -> Resu
     Ok(counted.await?)
 }
 
-fn record_of(path: &Path) -> Option<Provenance> {
+/// What a picture says of itself, if it does.
+fn record_of(path: &Path) -> Result<Option<Provenance>, Error> {
     let mut beginning = Vec::new();
-    let file = File::open(path).ok()?;
-    file.take(RECORD_BYTES_MAX).read_to_end(&mut beginning).ok()?;
-    inspect::record(&beginning)
+    File::open(path)
+        .and_then(|file| file.take(RECORD_BYTES_MAX).read_to_end(&mut beginning))
+        .map_err(Error::file(path))?;
+    Ok(inspect::record(&beginning))
 }
 
 fn check_len(generations: &[GenerationId]) -> Result<(), Refusal> {
@@ -140,8 +143,7 @@ fn signature_now(library: &Library) -> Result<Option<Signature>, Error> {
 /// Without a signature to lay over them, pictures can only be signed already.
 fn require_signed(originals: &[Original]) -> Result<(), Error> {
     for original in originals {
-        let bytes = fs::read(&original.path).map_err(Error::file(&original.path))?;
-        if inspect::record(&bytes).is_none_or(|record| record.signature.is_none()) {
+        if record_of(&original.path)?.is_none_or(|record| record.signature.is_none()) {
             return Err(Refusal::SignatureMissing {}.into());
         }
     }
@@ -172,30 +174,4 @@ fn sign(png: Vec<u8>, path: &Path, signature: &Signature) -> Result<Vec<u8>, Err
     signature.lay_over(&mut image);
     record.signature = Some(signature.facts());
     picture::to_png(&image, &record)
-}
-
-/// Writes `name.png`, or `name (2).png` where that is taken, and so on.
-fn write_beside(folder: &Path, name: &str, bytes: &[u8]) -> Result<PathBuf, Error> {
-    for number in 1..=NAMESAKES_MAX {
-        let path = folder.join(match number {
-            1 => format!("{name}.png"),
-            _ => format!("{name} ({number}).png"),
-        });
-        match File::create_new(&path) {
-            Ok(mut file) => {
-                let written = file.write_all(bytes).and_then(|()| file.sync_all());
-                if written.is_err() {
-                    // Half a picture is worth nothing.
-                    let _ = fs::remove_file(&path);
-                }
-                return written.map(|()| path.clone()).map_err(Error::file(&path));
-            }
-            Err(error) if error.kind() == ErrorKind::AlreadyExists => {}
-            Err(error) => return Err(Error::file(&path)(error)),
-        }
-    }
-    Err(Refusal::FileExists {
-        file: folder.join(format!("{name}.png")).display().to_string(),
-    }
-    .into())
 }

@@ -2,12 +2,13 @@
 
 use std::path::{Path, PathBuf};
 
-use atelier_contract::{GenerationId, Refusal};
+use atelier_contract::GenerationId;
 use atelier_worker_protocol as protocol;
 use image::RgbImage;
 
 use super::run::{Open, Run};
 use super::sampler_name;
+use crate::library::write_beside;
 use crate::picture::provenance::Provenance;
 use crate::picture::{self, Signature};
 use crate::{Error, jobs, thumbnails};
@@ -105,32 +106,8 @@ impl Run<'_> {
     }
 }
 
-/// A copy of a picture under a name of its own; nothing that is there is written over.
+/// A copy of a picture under a name of its own.
 fn copy_to(folder: &Path, row: &Open, png: &[u8]) -> Result<PathBuf, Error> {
-    use std::io::Write;
     std::fs::create_dir_all(folder).map_err(Error::file(folder))?;
-    for number in 1.. {
-        let suffix = if number == 1 {
-            String::new()
-        } else {
-            format!("-{number}")
-        };
-        let path = folder.join(format!("{:05}-{}{suffix}.png", row.id, row.seed));
-        match std::fs::File::create_new(&path) {
-            Ok(mut file) => {
-                let written = file.write_all(png);
-                if written.is_err() {
-                    // Half a picture is worth nothing.
-                    let _ = std::fs::remove_file(&path);
-                }
-                return written.map(|()| path.clone()).map_err(Error::file(&path));
-            }
-            Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => {}
-            Err(error) => return Err(Error::file(&path)(error)),
-        }
-    }
-    Err(Refusal::FileExists {
-        file: folder.display().to_string(),
-    }
-    .into())
+    write_beside(folder, &format!("{:05}-{}", row.id, row.seed), png)
 }

@@ -10,6 +10,7 @@ use atelier_contract::Refusal;
 use walkdir::WalkDir;
 
 use super::download;
+use crate::library::{copy_whole, flush_folder};
 use crate::{Error, Work};
 
 /// Hashes of all files by path inside `root` (a lone file by its name), and their bytes. Reads all of them; blocks.
@@ -99,8 +100,8 @@ pub(super) fn remove(path: &Path) -> Result<(), Error> {
     }
 }
 
-/// A copy that is under its name only when whole, in the place of what was there. Blocks.
-pub(super) fn copy_whole(from: &Path, to: &Path) -> Result<(), Error> {
+/// A copy of a model, a file or a folder, that is under its name only when whole, in the place of what was there. Blocks.
+pub(super) fn copy_model(from: &Path, to: &Path) -> Result<(), Error> {
     let beside = to.with_extension("incoming");
     remove(&beside)?;
     for entry in WalkDir::new(from).follow_links(true) {
@@ -117,11 +118,12 @@ pub(super) fn copy_whole(from: &Path, to: &Path) -> Result<(), Error> {
             if let Some(parent) = target.parent() {
                 fs::create_dir_all(parent).map_err(Error::file(parent))?;
             }
-            fs::copy(entry.path(), &target).map_err(Error::file(&target))?;
+            copy_whole(entry.path(), &target)?;
         }
     }
     remove(to)?;
-    fs::rename(&beside, to).map_err(Error::file(to))
+    fs::rename(&beside, to).map_err(Error::file(to))?;
+    to.parent().map_or(Ok(()), flush_folder)
 }
 
 #[cfg(test)]

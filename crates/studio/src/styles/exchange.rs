@@ -15,6 +15,7 @@ use safetensors::{Dtype, SafeTensors, View};
 use serde::{Deserialize, Serialize};
 
 use super::{Style, create_trained, find, parse_name};
+use crate::library::write_whole;
 use crate::worker::Workshop;
 use crate::{Config, Error, Library, models, training};
 
@@ -112,15 +113,7 @@ fn write(lora: &Path, naming: Naming, out: &Path) -> Result<(), Error> {
     let renamed = renamed(&tensors, naming).map_err(invalid)?;
     let metadata: HashMap<_, _> = header.metadata().clone().unwrap_or_default();
     let written = safetensors::serialize(renamed, Some(metadata)).map_err(unsound)?;
-    let mut beside = out.as_os_str().to_owned();
-    beside.push(".part");
-    let beside = PathBuf::from(beside);
-    let whole = fs::write(&beside, written).and_then(|()| fs::rename(&beside, out));
-    if whole.is_err() {
-        // Half a style is worth nothing.
-        let _ = fs::remove_file(&beside);
-    }
-    whole.map_err(Error::file(out))
+    write_whole(out, &written)
 }
 
 /// A tensor under its new name.

@@ -2,14 +2,14 @@
 //!
 //! `samples/<job>/<step>-<index>.jpg`. They outlive the job's folder, which goes with its checkpoints, until the style is trained anew.
 
-use std::fs::{self, File};
-use std::io::BufWriter;
+use std::fs;
 use std::path::PathBuf;
 
 use atelier_contract::{JobId, Refusal};
 use atelier_worker_protocol::Preview;
 use image::codecs::jpeg::JpegEncoder;
 
+use crate::library::{whole_name, write_whole};
 use crate::{Error, Library};
 
 /// Folder of the library that has them.
@@ -37,12 +37,12 @@ fn file(library: &Library, job: JobId, step: u32, index: u32) -> PathBuf {
 pub fn keep_sample(library: &Library, job: JobId, sample: &Preview) -> Result<(), Error> {
     let folder = folder(library, job);
     fs::create_dir_all(&folder).map_err(Error::file(&folder))?;
-    let path = file(library, job, sample.step, sample.index);
-    let out = BufWriter::new(File::create(&path).map_err(Error::file(&path))?);
     let pixels = &sample.pixels;
-    JpegEncoder::new_with_quality(out, QUALITY)
+    let mut jpeg = Vec::new();
+    JpegEncoder::new_with_quality(&mut jpeg, QUALITY)
         .encode(&pixels.rgb, pixels.width, pixels.height, image::ExtendedColorType::Rgb8)
-        .map_err(|error| Error::Picture(error.to_string()))
+        .map_err(|error| Error::Picture(error.to_string()))?;
+    write_whole(&file(library, job, sample.step, sample.index), &jpeg)
 }
 
 /// The file of a sample.
@@ -70,9 +70,9 @@ pub(super) fn all(library: &Library, job: JobId) -> Vec<(u32, u32)> {
     samples
 }
 
-/// Whether a file in the folder of a job has a name that samples have.
+/// Whether a file in the folder of a job has a name that samples have, also while it is not whole.
 pub(super) fn is_sample(name: &str) -> bool {
-    step_and_index(name).is_some()
+    step_and_index(whole_name(name)).is_some()
 }
 
 fn step_and_index(name: &str) -> Option<(u32, u32)> {

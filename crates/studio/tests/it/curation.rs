@@ -3,7 +3,7 @@
 use atelier_studio::artworks::{self, Crop};
 use atelier_studio::contract::{ArtworkId, Refusal, parse_tags};
 use atelier_studio::styles;
-use atelier_studio::styles::exchange::{self, Wanted};
+use atelier_studio::styles::exchange::{self, Naming, Wanted};
 use atelier_studio::tags::{self, TagEdit};
 use atelier_studio::worker::Workshop;
 
@@ -72,6 +72,32 @@ async fn a_lora_under_a_name_that_is_no_styles_is_refused_before_a_worker_looks_
     assert!(matches!(korean, Refusal::StyleNameNotATag { .. }), "{korean:?}");
     let taken = import(&mut workshop, "Inkwell").await;
     assert!(matches!(taken, Refusal::StyleNameTaken { .. }), "{taken:?}");
+}
+
+#[tokio::test]
+async fn a_style_is_written_beside_what_a_person_has_under_a_like_name() {
+    let desk = Desk::new().await;
+    let lora = [&2_u64.to_le_bytes()[..], b"{}"].concat();
+    std::fs::write(desk.library.path_of("neon.safetensors"), lora).unwrap();
+    styles::create_trained(&desk.library, "neon", "starter", "neon.safetensors", true)
+        .await
+        .unwrap();
+    let own = ["out.safetensors.part", "out.safetensors.0.part"].map(|name| desk.put(name, "a download"));
+    let out = desk.desk().join("out.safetensors");
+    for _ in 0..2 {
+        exchange::export(&desk.library, "neon", Naming::Peft, &out)
+            .await
+            .unwrap();
+        for file in &own {
+            assert_eq!(std::fs::read(file).unwrap(), b"a download");
+        }
+        std::fs::remove_file(&out).unwrap();
+    }
+    assert_eq!(
+        std::fs::read_dir(desk.desk()).unwrap().count(),
+        2,
+        "nothing else is left"
+    );
 }
 
 #[tokio::test]

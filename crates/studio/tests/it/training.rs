@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use atelier_studio::contract::{AspectRatio, JobId, JobStatus, Refusal, StyleId, TrainingStatus};
 use atelier_studio::generations::{GenerationRequest, StyleUse};
+use atelier_studio::protocol::{Pixels, Preview};
 use atelier_studio::training::{self, Preset, Training, presets};
 use atelier_studio::{Config, Event, Studio, styles};
 use serde_json::json;
@@ -258,5 +259,30 @@ fn picture_of(style: StyleId) -> GenerationRequest {
         guidance: None,
         sampler: None,
         model: None,
+    }
+}
+
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn a_sample_is_kept_whole_or_told_to_be_lost() {
+    let house = House::new().await;
+    let library = open(&house.data()).await;
+    let job = JobId::try_from(7).unwrap();
+    let path = house.sample(job);
+    // A disk without room.
+    std::fs::remove_file(&path).unwrap();
+    std::os::unix::fs::symlink("/dev/full", &path).unwrap();
+    let sample = Preview {
+        step: 12,
+        index: 0,
+        pixels: Pixels {
+            width: 4,
+            height: 4,
+            rgb: vec![90; 4 * 4 * 3],
+        },
+    };
+    if training::keep_sample(&library, job, &sample).is_ok() {
+        assert!(std::fs::symlink_metadata(&path).unwrap().is_file());
+        assert_eq!(image::image_dimensions(&path).unwrap(), (4, 4));
     }
 }
