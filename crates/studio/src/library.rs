@@ -32,7 +32,9 @@ use crate::Error;
 use crate::error::database_refusal;
 use lock::Lock;
 
-pub(crate) use files::{copy_whole, flush_folder, sha256_hex, whole_name, write_beside, write_for_now, write_whole};
+pub(crate) use files::{
+    copy_whole, flush_folder, sha256_hex, store_picture, whole_name, write_beside, write_for_now, write_whole,
+};
 
 const DATABASE: &str = "library.db";
 
@@ -164,7 +166,7 @@ impl Library {
     /// # Errors
     /// [`Error::File`] when it cannot be written; then nothing of it is left.
     pub fn store_picture(&self, bytes: &[u8], extension: &str) -> Result<String, Error> {
-        files::store(&self.folder, bytes, extension)
+        store_picture(&self.folder, bytes, extension)
     }
 
     fn is_untidy(&self) -> bool {

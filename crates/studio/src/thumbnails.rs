@@ -361,7 +361,7 @@ fn store(image: &RgbImage, path: &Path) -> Result<(), Error> {
 
 /// Makes the small thumbnail of a picture that is at hand and is called `url`, so that nobody waits for it later. Blocks for some
 /// milliseconds.
-pub(crate) fn keep(library: &Library, url: &str, image: &RgbImage) -> Result<(), Error> {
+pub(crate) fn keep(folder: &Path, url: &str, image: &RgbImage) -> Result<(), Error> {
     let picture = Picture {
         url: url.to_owned(),
         width_px: image.width(),
@@ -371,7 +371,7 @@ pub(crate) fn keep(library: &Library, url: &str, image: &RgbImage) -> Result<(),
     };
     let side = Side::Small;
     let small = shrink(DynamicImage::ImageRgb8(image.clone()), side.px());
-    store(&small.into_rgb8(), &picture.thumbnail(library.folder(), Some(side)))
+    store(&small.into_rgb8(), &picture.thumbnail(folder, Some(side)))
 }
 
 /// Removes all thumbnails of the picture that is called `url`.

@@ -1,5 +1,6 @@
 //! A finished picture's way into the library: signed, written with its record, named by its row, copied where that was asked for.
 
+use std::fs;
 use std::path::{Path, PathBuf};
 
 use atelier_contract::GenerationId;
@@ -8,7 +9,7 @@ use image::RgbImage;
 
 use super::run::{Open, Run};
 use super::sampler_name;
-use crate::library::write_beside;
+use crate::library::{store_picture, write_beside};
 use crate::picture::provenance::Provenance;
 use crate::picture::{self, Signature};
 use crate::{Error, jobs, thumbnails};
@@ -36,13 +37,11 @@ impl Run<'_> {
         signed: Option<&Signature>,
     ) -> Result<Finished, Error> {
         let wrong = || Error::Picture("the worker sent too few pixels".to_owned());
-        let mut image = RgbImage::from_raw(pixels.width, pixels.height, pixels.rgb).ok_or_else(wrong)?;
-        if let Some(signature) = signed {
-            signature.lay_over(&mut image);
-        }
-        let png = picture::to_png(&image, &self.provenance(row.seed, &image, signed))?;
-        // A few milliseconds; the file system is all there is to wait for.
-        let url = self.library.store_picture(&png, "png")?;
+        let image = RgbImage::from_raw(pixels.width, pixels.height, pixels.rgb).ok_or_else(wrong)?;
+        let record = self.provenance(row.seed, &image, signed);
+        let (folder, signature) = (self.library.folder().to_owned(), signed.cloned());
+        let stored = tokio::task::spawn_blocking(move || store(&folder, image, &record, signature.as_ref()));
+        let (url, png) = stored.await??;
         let mut tx = self.library.begin().await?;
         let settings = serde_json::to_string(&self.settings)?;
         sqlx::query!(
@@ -65,17 +64,11 @@ impl Run<'_> {
             .await?;
         }
         tx.commit().await?;
-        if let Err(error) = thumbnails::keep(self.library, &url, &image) {
-            // It is made when it is asked for.
-            tracing::warn!("picture {} has no thumbnail yet: {error}", row.id);
-        }
         let generation = jobs::id(row.id)?;
-        let copy = self
-            .settings
-            .out
-            .as_deref()
-            .map(|folder| copy_to(folder, row, &png))
-            .transpose()?;
+        let copy = match self.settings.out.clone() {
+            Some(folder) => Some(copy_to(folder, row, png).await?),
+            None => None,
+        };
         Ok(Finished {
             generation,
             seed: row.seed,
@@ -106,8 +99,31 @@ impl Run<'_> {
     }
 }
 
+/// Signs a picture and puts it among the library's files with its small thumbnail; gives what a row may call it, and the PNG. Blocks.
+fn store(
+    folder: &Path,
+    mut image: RgbImage,
+    record: &Provenance,
+    signature: Option<&Signature>,
+) -> Result<(String, Vec<u8>), Error> {
+    if let Some(signature) = signature {
+        signature.lay_over(&mut image);
+    }
+    let png = picture::to_png(&image, record)?;
+    let url = store_picture(folder, &png, "png")?;
+    if let Err(error) = thumbnails::keep(folder, &url, &image) {
+        // It is made when it is asked for.
+        tracing::warn!("{url} has no thumbnail yet: {error}");
+    }
+    Ok((url, png))
+}
+
 /// A copy of a picture under a name of its own.
-fn copy_to(folder: &Path, row: &Open, png: &[u8]) -> Result<PathBuf, Error> {
-    std::fs::create_dir_all(folder).map_err(Error::file(folder))?;
-    write_beside(folder, &format!("{:05}-{}", row.id, row.seed), png)
+async fn copy_to(folder: PathBuf, row: &Open, png: Vec<u8>) -> Result<PathBuf, Error> {
+    let name = format!("{:05}-{}", row.id, row.seed);
+    tokio::task::spawn_blocking(move || {
+        fs::create_dir_all(&folder).map_err(Error::file(&folder))?;
+        write_beside(&folder, &name, &png)
+    })
+    .await?
 }

@@ -26,8 +26,8 @@ pub(crate) fn sha256_hex(bytes: &[u8]) -> String {
     hex
 }
 
-/// Puts a picture on its shelf, and gives what a row may call it.
-pub(crate) fn store(folder: &Path, bytes: &[u8], extension: &str) -> Result<String, Error> {
+/// Puts a picture on its shelf in the library at `folder`; see [`Library::store_picture`](super::Library::store_picture).
+pub(crate) fn store_picture(folder: &Path, bytes: &[u8], extension: &str) -> Result<String, Error> {
     let hash = sha256_hex(bytes);
     let shelf = folder.join("images").join(&hash[..2]);
     let url = format!("images/{}/{}.{extension}", &hash[..2], &hash[2..]);
