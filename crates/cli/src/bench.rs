@@ -88,7 +88,7 @@ pub(crate) async fn run(context: &Context, arguments: Arguments) -> Result<(), E
     }
 }
 
-/// Side of the square that an architecture was made for; a path's is the starter's or SD 1.5's.
+/// Side of the square that an architecture was made for; a path counts as SD 1.5, since its model is not looked at here.
 fn native_px(arch: &str) -> u32 {
     match arch {
         "tiny" => 128,

@@ -1,7 +1,7 @@
 //! The worker as the studio uses it: which build to start, keeping it between jobs, starting it again when it died.
 //!
 //! The CUDA and Metal builds need libraries that a machine may lack; then they do not answer, and the next build is taken. The reason
-//! is kept for `doctor` and logged.
+//! is logged; `doctor` asks every build anew.
 
 use std::path::{Path, PathBuf};
 

@@ -21,7 +21,7 @@ const ATTEMPTS_MAX: u32 = 4;
 /// Points that are kept of a loss curve: then every second one goes.
 const LOSS_POINTS_MAX: usize = 400;
 
-/// A training whose row is `queued` or `paused`.
+/// A training whose row is `running`.
 pub(super) struct Run<'a> {
     pub(super) library: &'a Library,
     pub(super) workshop: &'a mut Workshop,
