@@ -120,7 +120,7 @@ pub(crate) async fn run(context: &Context, command: Command) -> Result<(), Error
                 Format::Peft => Naming::Peft,
             };
             let out = std::path::absolute(&out).unwrap_or(out);
-            let style = exchange::export(&library, &name, naming, &out).await?;
+            let style = exchange::export(&library, &name, naming, &out, false).await?;
             let value = json!({ "style": style.name, "format": naming, "file": out });
             context
                 .output

@@ -65,7 +65,7 @@ pub(crate) async fn style_import(
     Ok(studio.import_style(&wanted, &work).await?)
 }
 
-/// Writes a style's LoRA to `path`, with the key names of the program that will read it.
+/// Writes a style's LoRA to `path`, with the key names of the program that will read it; over another file only if the person said so.
 #[tauri::command]
 #[specta::specta]
 pub(crate) async fn style_export(
@@ -73,11 +73,12 @@ pub(crate) async fn style_export(
     id: StyleId,
     naming: Naming,
     path: PathBuf,
+    replace: bool,
 ) -> Result<PathBuf, Refusal> {
     let path = paths::typed(&path)?;
     let library = house.studio().await?.library();
     let style = styles::show(library, id).await?;
-    exchange::export(library, &style.name, naming, &path).await?;
+    exchange::export(library, &style.name, naming, &path, replace).await?;
     Ok(path)
 }
 

@@ -44,8 +44,8 @@ export const commands = {
 	 *  is cancelled.
 	 */
 	styleImport: (work: number, file: string, name: string | null, model: string, own: boolean) => typedError<Style, Refusal>(__TAURI_INVOKE("style_import", { work, file, name, model, own })),
-	/**  Writes a style's LoRA to `path`, with the key names of the program that will read it. */
-	styleExport: (id: StyleId, naming: Naming, path: string) => typedError<string, Refusal>(__TAURI_INVOKE("style_export", { id, naming, path })),
+	/**  Writes a style's LoRA to `path`, with the key names of the program that will read it; over another file only if the person said so. */
+	styleExport: (id: StyleId, naming: Naming, path: string, replace: boolean) => typedError<string, Refusal>(__TAURI_INVOKE("style_export", { id, naming, path, replace })),
 	/**  What a training would see of a style's artworks. */
 	styleReport: (id: StyleId) => typedError<DatasetReport, Refusal>(__TAURI_INVOKE("style_report", { id })),
 	/**  What a training would need and take, without starting it. */

@@ -81,24 +81,24 @@ pub async fn import(
     Ok((style, receipt))
 }
 
-/// Writes the style's LoRA to `out`, whole or not at all, and never over another file.
+/// Writes the style's LoRA to `out`, whole or not at all, and over another file only if that is to be replaced.
 ///
 /// # Errors
 /// [`Refusal::StyleUnknown`], [`Refusal::StyleNotTrained`], [`Refusal::FileExists`], [`Refusal::FileInvalid`] when a layer has a name that
 /// cannot be said the other way, and what the disk refuses.
-pub async fn export(library: &Library, name: &str, naming: Naming, out: &Path) -> Result<Style, Error> {
+pub async fn export(library: &Library, name: &str, naming: Naming, out: &Path, replace: bool) -> Result<Style, Error> {
     let style = find(library, name).await?;
     let lora = style.require_trained(library)?;
+    if !replace && out.exists() {
+        let file = out.display().to_string();
+        return Err(Refusal::FileExists { file }.into());
+    }
     let out = out.to_owned();
     tokio::task::spawn_blocking(move || write(&lora, naming, &out)).await??;
     Ok(style)
 }
 
 fn write(lora: &Path, naming: Naming, out: &Path) -> Result<(), Error> {
-    if out.exists() {
-        let file = out.display().to_string();
-        return Err(Refusal::FileExists { file }.into());
-    }
     let bytes = fs::read(lora).map_err(Error::file(lora))?;
     let invalid = |reason: Finding| Refusal::FileInvalid {
         file: lora.display().to_string(),

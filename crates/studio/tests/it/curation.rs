@@ -75,7 +75,7 @@ async fn a_lora_under_a_name_that_is_no_styles_is_refused_before_a_worker_looks_
 }
 
 #[tokio::test]
-async fn a_style_is_written_beside_what_a_person_has_under_a_like_name() {
+async fn a_style_is_written_over_nothing_but_what_a_person_wants_replaced() {
     let desk = Desk::new().await;
     let lora = [&2_u64.to_le_bytes()[..], b"{}"].concat();
     std::fs::write(desk.library.path_of("neon.safetensors"), lora).unwrap();
@@ -84,18 +84,17 @@ async fn a_style_is_written_beside_what_a_person_has_under_a_like_name() {
         .unwrap();
     let own = ["out.safetensors.part", "out.safetensors.0.part"].map(|name| desk.put(name, "a download"));
     let out = desk.desk().join("out.safetensors");
-    for _ in 0..2 {
-        exchange::export(&desk.library, "neon", Naming::Peft, &out)
-            .await
-            .unwrap();
-        for file in &own {
-            assert_eq!(std::fs::read(file).unwrap(), b"a download");
-        }
-        std::fs::remove_file(&out).unwrap();
+    let export = |replace| exchange::export(&desk.library, "neon", Naming::Peft, &out, replace);
+    export(false).await.unwrap();
+    let refused = export(false).await.unwrap_err().refusal();
+    assert!(matches!(refused, Refusal::FileExists { .. }), "{refused:?}");
+    export(true).await.unwrap();
+    for file in &own {
+        assert_eq!(std::fs::read(file).unwrap(), b"a download");
     }
     assert_eq!(
         std::fs::read_dir(desk.desk()).unwrap().count(),
-        2,
+        3,
         "nothing else is left"
     );
 }
