@@ -163,6 +163,11 @@ impl Model {
         self.unet_config.sample_size.unwrap_or(default) * self.vae_config.factor()
     }
 
+    /// What its weights take, in bytes.
+    pub fn weight_bytes(&self) -> u64 {
+        self.parameters * self.dtype.size_in_bytes() as u64
+    }
+
     /// What width and height must be multiples of, so that every level of VAE and UNet halves evenly.
     pub fn size_multiple(&self) -> usize {
         self.vae_config.factor() << (self.unet_config.block_out_channels.len() - 1)

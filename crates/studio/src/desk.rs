@@ -21,6 +21,8 @@ pub(crate) use teller::Teller;
 
 /// How long the desk waits when the library cannot be written.
 const LOOK_AGAIN: Duration = Duration::from_secs(5);
+/// How long a worker without a job keeps its model: who looks at a picture and orders the next one does not wait for it again.
+const WORKER_KEPT: Duration = Duration::from_secs(300);
 
 /// The desk's handle.
 pub(crate) struct Desk {
@@ -32,6 +34,8 @@ struct Shared {
     teller: Teller,
     wake: Notify,
     state: Mutex<State>,
+    /// Held as long as a job is done.
+    workshop: tokio::sync::Mutex<Workshop>,
 }
 
 #[derive(Default)]
@@ -50,8 +54,9 @@ impl Desk {
             teller,
             wake: Notify::new(),
             state: Mutex::default(),
+            workshop: tokio::sync::Mutex::new(workshop),
         });
-        let task = tokio::spawn(work(Arc::clone(&shared), workshop));
+        let task = tokio::spawn(work(Arc::clone(&shared)));
         Self {
             shared,
             task: Mutex::new(Some(task)),
@@ -61,6 +66,15 @@ impl Desk {
     /// There may be something to do.
     pub(crate) fn wake(&self) {
         self.shared.wake.notify_one();
+    }
+
+    /// Takes back the memory that a worker without a job keeps; `false` while there is a job, whose memory is its own.
+    pub(crate) async fn make_room(&self) -> bool {
+        let Ok(mut workshop) = self.shared.workshop.try_lock() else {
+            return false;
+        };
+        workshop.let_go().await;
+        true
     }
 
     pub(crate) async fn cancel(&self, job: JobId) -> Result<(), Error> {
@@ -128,28 +142,38 @@ impl Shared {
         self.state().closing
     }
 
+    /// Waits for something to do.
+    async fn idle(&self) {
+        if tokio::time::timeout(WORKER_KEPT, self.wake.notified()).await.is_err() {
+            self.workshop.lock().await.let_go().await;
+            self.wake.notified().await;
+        }
+    }
+
     /// Waits for room on the disk: not at once again, but without being asked.
     async fn rest(&self) {
         let _ = tokio::time::timeout(LOOK_AGAIN, self.wake.notified()).await;
     }
 }
 
-async fn work(shared: Arc<Shared>, mut workshop: Workshop) {
+async fn work(shared: Arc<Shared>) {
     while !shared.is_closing() {
         match jobs::next(shared.teller.library()).await {
-            Ok(Some((job, kind))) => Box::pin(run(&shared, &mut workshop, job, kind)).await,
-            Ok(None) => shared.wake.notified().await,
+            Ok(Some((job, kind))) => Box::pin(run(&shared, job, kind)).await,
+            Ok(None) => shared.idle().await,
             Err(error) => {
                 tracing::error!("the queue cannot be read: {error:?}");
                 shared.rest().await;
             }
         }
     }
+    shared.workshop.lock().await.abandon();
 }
 
 /// Does one job to its end, a pause or a failure, and tells of it.
-async fn run(shared: &Arc<Shared>, workshop: &mut Workshop, job: JobId, kind: JobKind) {
+async fn run(shared: &Shared, job: JobId, kind: JobKind) {
     let teller = &shared.teller;
+    let mut workshop = shared.workshop.lock().await;
     let (wish, mut wished) = watch::channel(Wish::Run);
     {
         let mut state = shared.state();
@@ -159,10 +183,11 @@ async fn run(shared: &Arc<Shared>, workshop: &mut Workshop, job: JobId, kind: Jo
         state.running = Some((job, wish));
     }
     let ended = match kind {
-        JobKind::Train => train(teller, workshop, job, &mut wished).await,
-        JobKind::Generate => generate(teller, workshop, job, &mut wished).await,
+        JobKind::Train => train(teller, &mut workshop, job, &mut wished).await,
+        JobKind::Generate => generate(teller, &mut workshop, job, &mut wished).await,
     };
     shared.state().running = None;
+    drop(workshop);
     if let Err(error) = ended {
         tracing::warn!("job {job}: {error}");
         let reason = error.refusal();

@@ -203,7 +203,13 @@ impl Studio {
     /// Those of [`training::plan`].
     pub async fn plan(&self, request: &TrainRequest) -> Result<TrainingPlan, Error> {
         let _turn = self.inner.questions.lock().await;
-        training::plan(self.library(), self.config(), &mut self.workshop(), request).await
+        training::plan(
+            self.library(),
+            self.config(),
+            &mut self.workshop_with_room().await,
+            request,
+        )
+        .await
     }
 
     /// Puts a training into the queue.
@@ -213,7 +219,7 @@ impl Studio {
     pub async fn train(&self, request: &TrainRequest) -> Result<JobId, Error> {
         let _turn = self.inner.questions.lock().await;
         let choice = request.choice(self.library()).await?;
-        let workshop = &mut self.workshop();
+        let workshop = &mut self.workshop_with_room().await;
         let job = training::place(self.library(), self.config(), workshop, &choice, &mut |_update| {}).await?;
         self.placed(job).await;
         self.changed(LibraryPart::Styles, Some(request.style));
@@ -346,6 +352,16 @@ impl Studio {
     /// A worker for one question.
     fn workshop(&self) -> Workshop {
         Workshop::new(&self.config().programs, None)
+    }
+
+    /// A worker for a question about memory: what the desk's worker keeps without a job is given back first, and what a job holds will be
+    /// free when a training's turn comes.
+    async fn workshop_with_room(&self) -> Workshop {
+        if self.inner.desk.make_room().await {
+            self.workshop()
+        } else {
+            self.workshop().beside_a_job()
+        }
     }
 
     async fn placed(&self, job: JobId) {

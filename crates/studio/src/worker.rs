@@ -121,6 +121,8 @@ pub struct Workshop {
     programs: PathBuf,
     only: Option<Backend>,
     worker: Option<(Worker, PathBuf)>,
+    /// Whether another worker does a job on the same device.
+    beside: bool,
     running: Option<JobId>,
     told: bool,
 }
@@ -152,6 +154,11 @@ impl Workshop {
             only,
             ..Self::default()
         }
+    }
+
+    /// The same, for questions while another worker does a job on the same device.
+    pub(crate) fn beside_a_job(self) -> Self {
+        Self { beside: true, ..self }
     }
 
     /// Asks every build whether it can be used. Ends the workers again.
@@ -187,6 +194,18 @@ impl Workshop {
     /// As [`Workshop::begin`].
     pub async fn hello(&mut self) -> Result<Hello, Error> {
         Ok(self.worker().await?.hello().clone())
+    }
+
+    /// Memory in bytes that a job will find whose turn comes when another one has ended, which holds a part of it now; `None` when what is
+    /// free now is what it will find.
+    ///
+    /// # Errors
+    /// As [`Workshop::begin`].
+    pub(crate) async fn memory_later(&mut self) -> Result<Option<u64>, Error> {
+        if !self.beside {
+            return Ok(None);
+        }
+        Ok(self.hello().await?.device.memory_bytes)
     }
 
     /// Process id of the worker, while one runs.
@@ -289,6 +308,13 @@ impl Workshop {
     pub(crate) fn abandon(&mut self) {
         self.running = None;
         self.worker = None;
+    }
+
+    /// Lets a worker end that has nothing to do, and waits until it has given its memory back.
+    pub(crate) async fn let_go(&mut self) {
+        if let Some((worker, _)) = self.worker.take() {
+            worker.shut_down().await;
+        }
     }
 
     fn lost(&mut self, error: ClientError) -> WorkError {

@@ -4,6 +4,7 @@ use std::sync::atomic::Ordering;
 use std::time::Instant;
 
 use atelier_engine::Result;
+use atelier_engine::model::Model;
 use atelier_engine::train::{self, Control, TrainEvent, TrainPhase, TrainProgress, TrainRequest};
 use atelier_worker_protocol::{
     Event, Health, HealthProblem, Outcome, Phase, Preflight, PreflightProblem, PreflightWarning, Preview, Progress,
@@ -22,7 +23,7 @@ pub(crate) fn run(task: Train, models: &mut Models, order: &Order<'_>) -> Result
     let began = Instant::now();
     let model = models.load(&task.model, task.dtype, order)?;
     let loading = began.elapsed();
-    let request = request(task, models);
+    let request = request(task, &model);
     let mut curve = Curve::default();
     let trained = train::train(&model, &request, &mut |event| {
         if let TrainEvent::Progress(progress) = &event {
@@ -56,7 +57,7 @@ pub(crate) fn run(task: Train, models: &mut Models, order: &Order<'_>) -> Result
 
 pub(crate) fn preflight(task: Train, models: &mut Models, order: &Order<'_>) -> Result<Outcome> {
     let model = models.load(&task.model, task.dtype, order)?;
-    let told = train::preflight(&model, &request(task, models))?;
+    let told = train::preflight(&model, &request(task, &model))?;
     Ok(Outcome::Preflight(Preflight {
         memory_bytes: told.memory_bytes,
         memory_available_bytes: told.memory_available_bytes,
@@ -107,7 +108,9 @@ fn warning(warning: train::PreflightWarning) -> PreflightWarning {
     }
 }
 
-fn request(task: Train, models: &Models) -> TrainRequest {
+fn request(task: Train, model: &Model) -> TrainRequest {
+    // The model is loaded already: what it takes is free no more, and needed no more.
+    let free = || device::memory_available(&model.device).map(|free| free + model.weight_bytes());
     TrainRequest {
         trigger: task.trigger,
         pictures: task.pictures.into_iter().map(picture).collect(),
@@ -115,7 +118,7 @@ fn request(task: Train, models: &Models) -> TrainRequest {
         output: task.output,
         metadata: task.metadata,
         resume: task.resume,
-        memory_available_bytes: device::memory_available(models.device()),
+        memory_available_bytes: task.memory_available_bytes.or_else(free),
         settings: settings(task.settings),
     }
 }

@@ -143,11 +143,10 @@ pub(super) fn recompute(model: &Model, request: &TrainRequest) -> Result<bool> {
     Ok(memory(model, request, false)? > MEMORY_SHARE_MAX * available as f64)
 }
 
-/// Estimated peak in bytes.
+/// Estimated peak in bytes, the model's weights included.
 fn memory(model: &Model, request: &TrainRequest, recompute: bool) -> Result<f64> {
     let settings = &request.settings;
     let width = model.dtype.size_in_bytes() as f64;
-    let weights = model.parameters as f64 * width;
     let mut learning = 0.0;
     for (_, _, slot) in adapters::targets(model, settings) {
         let (out, inside) = (
@@ -177,7 +176,7 @@ fn memory(model: &Model, request: &TrainRequest, recompute: bool) -> Result<f64>
         // Backward through one block: its activations and their gradients.
         largest = largest.max(unit * 64.0);
     }
-    Ok(weights + learning + (kept + largest) * width + MEMORY_BASE)
+    Ok(model.weight_bytes() as f64 + learning + (kept + largest) * width + MEMORY_BASE)
 }
 
 /// Estimated seconds of the whole training.

@@ -36,7 +36,7 @@ pub struct TrainRequest {
     pub metadata: BTreeMap<String, String>,
     /// Continue from the newest sound checkpoint in `folder`, if there is one.
     pub resume: bool,
-    /// Memory that training may take in bytes, as far as the caller knows it.
+    /// Memory that training may take in bytes, as far as the caller knows it; what the model's weights take already is part of it.
     pub memory_available_bytes: Option<u64>,
     /// How to train.
     pub settings: TrainSettings,

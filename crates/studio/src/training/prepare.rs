@@ -5,7 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use atelier_contract::{Number, Refusal, StyleId};
-use atelier_worker_protocol::{Outcome, Preflight, Task, Train, TrainSettings, TrainingPicture};
+use atelier_worker_protocol::{Outcome, Preflight, PreflightProblem, Task, Train, TrainSettings, TrainingPicture};
 use serde::{Deserialize, Serialize};
 
 use super::{Choice, Preset, RANK_MAX, STEPS_MAX, Update, now, presets};
@@ -41,6 +41,7 @@ impl Request {
             output: folder.join("style.safetensors"),
             metadata: self.metadata.clone(),
             resume,
+            memory_available_bytes: None,
             settings: self.settings.clone(),
         }
     }
@@ -79,18 +80,25 @@ pub(super) async fn prepare(
 
 /// What a preflight says against a training, if anything. Memory first: it is what people run into.
 pub(super) fn against(style: &Style, preflight: &Preflight) -> Option<Refusal> {
-    let needed = preflight.memory_bytes;
-    if let Some(available) = preflight.memory_available_bytes.filter(|&available| available < needed) {
-        return Some(Refusal::OutOfMemory {
-            needed_mb: Some(needed.div_ceil(1_000_000)),
-            available_mb: Some(available / 1_000_000),
-        });
-    }
     let problems = &preflight.problems;
-    (!problems.is_empty()).then(|| Refusal::TrainingNotPossible {
+    let short = problems.iter().find_map(|problem| match problem {
+        PreflightProblem::Memory {
+            needed_bytes,
+            available_bytes,
+        } => Some(Refusal::OutOfMemory {
+            needed_mb: Some(needed_bytes.div_ceil(1_000_000)),
+            available_mb: Some(available_bytes / 1_000_000),
+        }),
+        PreflightProblem::Setting { .. }
+        | PreflightProblem::Picture { .. }
+        | PreflightProblem::TooFewPictures { .. }
+        | PreflightProblem::NoName => None,
+    });
+    let others = || Refusal::TrainingNotPossible {
         style: style.name.clone(),
         problems: problems.iter().map(findings::of_problem).collect(),
-    })
+    };
+    short.or_else(|| (!problems.is_empty()).then(others))
 }
 
 /// All that a training needs to know, as far as this side knows it.
@@ -144,8 +152,9 @@ fn sample_prompts(style: &str, pictures: &[TrainingPicture]) -> Vec<(String, u64
 pub(super) async fn ask(library: &Library, workshop: &mut Workshop, request: &Request) -> Result<Preflight, Error> {
     let folder = library.folder().join("training").join("preflight");
     fs::create_dir_all(&folder).map_err(Error::file(&folder))?;
-    let answer = workshop.run(Task::Preflight(request.train(&folder, false))).await;
-    match answer {
+    let mut task = request.train(&folder, false);
+    task.memory_available_bytes = workshop.memory_later().await?;
+    match workshop.run(Task::Preflight(task)).await {
         Ok(Outcome::Preflight(preflight)) => Ok(preflight),
         Ok(other) => Err(Refusal::Internal {
             reason: format!("{other:?} is no preflight"),

@@ -1,12 +1,13 @@
 //! A training as a person sees it: what it would need before it is begun, and how it goes or went.
 
-use atelier_contract::{Finding, JobId, JobStatus, Refusal, StyleId};
+use atelier_contract::{Finding, JobId, JobStatus, Refusal, StyleId, TrainingStatus};
 use serde::{Deserialize, Serialize};
 
 use super::end::has_checkpoint;
 use super::prepare::{Request, against, ask, assemble};
 use super::run::folder_of;
-use super::{Choice, Preset, samples};
+use super::{Choice, Preset, open_job, samples};
+use crate::styles::Style;
 use crate::worker::Workshop;
 use crate::{Config, Error, Library, findings, jobs, styles};
 
@@ -123,7 +124,8 @@ pub struct TrainingMetric {
     pub seconds: f64,
 }
 
-/// What a training would do and need. What speaks against it is told, not refused.
+/// What a training would do and need. What speaks against it is told, not refused. While the style is being trained, or waits for that,
+/// nothing is measured: none can be begun, and the model would be loaded a second time beside the training that runs.
 ///
 /// # Errors
 /// [`Refusal::StyleUnknown`], and what keeps the worker from answering.
@@ -150,7 +152,7 @@ pub async fn plan(
     if let Err(error) = style.require_ready() {
         plan.problems.push(error.refusal());
     }
-    if wanted.pictures.is_empty() {
+    if wanted.pictures.is_empty() || is_under_way(library, &style).await? {
         return Ok(plan);
     }
     let answer = ask(library, workshop, &wanted).await?;
@@ -166,6 +168,11 @@ pub async fn plan(
     plan.memory_available_bytes = answer.memory_available_bytes;
     plan.seconds = Some(answer.seconds).filter(|seconds| seconds.is_finite() && *seconds > 0.0);
     Ok(plan)
+}
+
+async fn is_under_way(library: &Library, style: &Style) -> Result<bool, Error> {
+    let rests = matches!(open_job(library, style.id).await?, Some((_, JobStatus::Paused)));
+    Ok(style.training_status == TrainingStatus::Training && !rests)
 }
 
 /// The last training of a style, `None` when it never had one.

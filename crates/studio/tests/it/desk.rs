@@ -5,11 +5,11 @@ use std::time::Duration;
 
 use atelier_studio::contract::{AspectRatio, JobStatus, Refusal};
 use atelier_studio::generations::GenerationRequest;
-#[cfg(unix)]
-use atelier_studio::protocol::{self, Backend, DType, DeviceFacts, Hello, PROTOCOL_VERSION, framing};
 use atelier_studio::{Config, Event, Studio, artworks, styles};
 use tokio::sync::broadcast::Receiver;
 
+#[cfg(unix)]
+use crate::actor::Actor;
 use crate::pictures::png;
 
 /// A studio whose programs are not there.
@@ -162,38 +162,11 @@ async fn closing_ends_an_import_and_keeps_what_came_in() {
     assert_eq!(files, report.imported.len(), "no file that no row names");
 }
 
-/// A program that says hello as a worker with such a card does, and no more.
-#[cfg(unix)]
-fn card(programs: &Path, memory_bytes: u64) {
-    use std::os::unix::fs::PermissionsExt;
-    let hello = Hello {
-        protocol: PROTOCOL_VERSION,
-        version: "0".into(),
-        backend: Backend::Cuda,
-        device: DeviceFacts {
-            name: "a card".into(),
-            memory_bytes: Some(memory_bytes),
-            dtype: DType::F16,
-        },
-    };
-    let mut said = Vec::new();
-    framing::write(&mut said, &protocol::Event::Ready(hello)).unwrap();
-    std::fs::create_dir_all(programs).unwrap();
-    std::fs::write(programs.join("hello"), said).unwrap();
-    let program = programs.join("atelier-worker-cuda");
-    std::fs::write(
-        &program,
-        "#!/bin/sh\ncat \"$(dirname \"$0\")/hello\"\ncat > /dev/null\n",
-    )
-    .unwrap();
-    std::fs::set_permissions(program, std::fs::Permissions::from_mode(0o755)).unwrap();
-}
-
 #[cfg(unix)]
 #[tokio::test]
 async fn what_fits_is_measured_against_the_device_that_does_the_work() {
     let folder = tempfile::tempdir().unwrap();
-    card(&folder.path().join("nothing"), 3 << 40);
+    Actor::new(&folder.path().join("nothing"), 3 << 40);
     let studio = studio(folder.path()).await;
     let starter = studio.models().await.unwrap().installed.remove(0);
     assert_eq!(

@@ -1,6 +1,8 @@
 //! The studio from outside, on real libraries in temporary folders.
 #![expect(clippy::unwrap_used, reason = "tests")]
 
+#[cfg(unix)]
+mod actor;
 mod curation;
 mod desk;
 mod downloads;
@@ -15,3 +17,5 @@ mod samples;
 mod server;
 mod thumbnails;
 mod training;
+#[cfg(unix)]
+mod workers;

@@ -135,6 +135,8 @@ pub struct Train {
     pub metadata: BTreeMap<String, String>,
     /// Continue from the newest sound checkpoint in `folder`, if there is one.
     pub resume: bool,
+    /// Memory in bytes that it will find, where that is not what is free now; the model's weights are part of it.
+    pub memory_available_bytes: Option<u64>,
     /// How to train.
     pub settings: TrainSettings,
 }

@@ -5,7 +5,9 @@ use std::path::Path;
 use std::time::Duration;
 
 use atelier_worker_protocol::client::Worker;
-use atelier_worker_protocol::{Event, Failure, JobId, Outcome, Phase, Task, Train, TrainSettings, TrainingPicture};
+use atelier_worker_protocol::{
+    Event, Failure, JobId, Outcome, Phase, Preflight, PreflightProblem, Task, Train, TrainSettings, TrainingPicture,
+};
 use image::{Rgb, RgbImage};
 
 use crate::work::{end, event, failure, golden, worker};
@@ -35,6 +37,7 @@ fn training(folder: &Path, steps: u32) -> Train {
         output: folder.join("style.safetensors"),
         metadata: BTreeMap::new(),
         resume: true,
+        memory_available_bytes: None,
         settings: TrainSettings {
             steps,
             rank: 2,
@@ -156,14 +159,31 @@ async fn a_pause_of_what_has_nothing_to_keep_is_an_end() {
     assert!(matches!(ended.expect("it ends within a second").0, Err(None)));
 }
 
+async fn preflight(worker: &mut Worker, task: Train) -> Preflight {
+    let job = worker.run(Task::Preflight(task)).await.expect("it takes a task");
+    let Ok(Outcome::Preflight(told)) = end(worker, job).await.0 else {
+        panic!("it tells")
+    };
+    told
+}
+
+#[tokio::test]
+async fn the_memory_that_a_training_will_find_is_taken_from_who_knows_it() {
+    let (folder, mut worker) = (folder(), worker().await);
+    let mut task = training(folder.path(), 4);
+    for (bytes, is_short) in [(1 << 20, true), (1 << 40, false)] {
+        task.memory_available_bytes = Some(bytes);
+        let told = preflight(&mut worker, task.clone()).await;
+        assert_eq!(told.memory_available_bytes, Some(bytes));
+        let short = |problem: &PreflightProblem| matches!(problem, PreflightProblem::Memory { .. });
+        assert_eq!(told.problems.iter().any(short), is_short);
+    }
+}
+
 #[tokio::test]
 async fn preflight_tells_what_training_would_need() {
     let (folder, mut worker) = (folder(), worker().await);
-    let task = training(folder.path(), 4);
-    let job = worker.run(Task::Preflight(task)).await.expect("it takes a task");
-    let Ok(Outcome::Preflight(told)) = end(&mut worker, job).await.0 else {
-        panic!("it tells")
-    };
+    let told = preflight(&mut worker, training(folder.path(), 4)).await;
     assert!(told.memory_bytes > 0 && told.memory_available_bytes > Some(0) && told.adapters > 0);
     assert_eq!(told.buckets, [(64, 64, 4)]);
 }
