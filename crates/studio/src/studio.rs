@@ -93,8 +93,8 @@ impl Studio {
     /// they took in.
     pub async fn stop(&self) {
         self.inner.downloads.cancel_all();
-        self.inner.works.close().await;
-        self.inner.desk.close().await;
+        // Side by side: an import that takes its time does not keep the job that runs from hearing of the end.
+        tokio::join!(self.inner.works.close(), self.inner.desk.close());
     }
 
     /// Stops as [`Self::stop`] does and lets go of the library, whoever still has a handle: nothing can be asked of it any more.

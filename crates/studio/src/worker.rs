@@ -4,13 +4,18 @@
 //! is logged; `doctor` asks every build anew.
 
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use atelier_contract::{Finding, Refusal};
 use atelier_worker_protocol::client::{ClientError, Ending, Worker};
 use atelier_worker_protocol::{Backend, Event, Failure, Hello, JobId, Outcome, Picture, Preview, Progress, Task};
 use tokio::sync::watch;
+use tokio::time::Instant;
 
 use crate::{Error, findings};
+
+/// How long a worker may take to stop for good. One that takes longer is caught in its driver, and nothing that is said reaches it there.
+const CANCEL_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Builds of the worker, best first, by the names of their programs.
 const BUILDS: [(Backend, &str); 3] = [
@@ -124,7 +129,8 @@ pub struct Workshop {
     /// Whether another worker does a job on the same device.
     beside: bool,
     running: Option<JobId>,
-    told: bool,
+    /// What was said last of the wish for the task that runs, and when.
+    told: Option<(Wish, Instant)>,
 }
 
 /// How a build of the worker answered.
@@ -220,15 +226,25 @@ impl Workshop {
     /// [`WorkError`].
     pub async fn run(&mut self, task: Task) -> Result<Outcome, WorkError> {
         let (_keep, mut wish) = watch::channel(Wish::Run);
+        let outcome = self.run_while(&mut wish, task).await?;
+        outcome.ok_or_else(|| {
+            WorkError::Failed(Failure::Internal {
+                message: "stopped unasked".into(),
+            })
+        })
+    }
+
+    /// Does `task` as [`Workshop::run`] does; `None` when it stopped because `wish` said so.
+    pub(crate) async fn run_while(
+        &mut self,
+        wish: &mut watch::Receiver<Wish>,
+        task: Task,
+    ) -> Result<Option<Outcome>, WorkError> {
         self.begin(task).await?;
         loop {
-            match self.next(&mut wish).await? {
-                Message::Done(outcome) => return Ok(outcome),
-                Message::Stopped => {
-                    return Err(WorkError::Failed(Failure::Internal {
-                        message: "stopped unasked".into(),
-                    }));
-                }
+            match self.next(wish).await? {
+                Message::Done(outcome) => return Ok(Some(outcome)),
+                Message::Stopped => return Ok(None),
                 Message::Progress(_) | Message::Preview(_) | Message::Picture(_) => {}
             }
         }
@@ -244,14 +260,15 @@ impl Workshop {
         match given {
             Ok(job) => {
                 self.running = Some(job);
-                self.told = false;
+                self.told = None;
                 Ok(())
             }
             Err(error) => Err(self.lost(error)),
         }
     }
 
-    /// The next message of the task that runs. Passes on what `wish` says, once.
+    /// The next message of the task that runs. Passes on what `wish` says, each time that it says something else. A worker that does not
+    /// stop for good in a few seconds is ended with its task.
     ///
     /// # Errors
     /// [`WorkError`]; then the task has ended.
@@ -263,16 +280,22 @@ impl Workshop {
                 }));
             };
             let wished = *wish.borrow_and_update();
-            if wished != Wish::Run && !self.told {
-                self.told = true;
+            if wished != Wish::Run && self.told.is_none_or(|(told, _)| told != wished) {
+                self.told = Some((wished, Instant::now()));
                 if let Err(error) = worker.cancel(running, wished == Wish::Pause).await {
                     return Err(self.lost(error));
                 }
                 continue;
             }
+            let cancelled = self.told.filter(|(told, _)| *told == Wish::Cancel);
             let event = tokio::select! {
                 event = worker.event() => event,
                 Ok(()) = wish.changed() => continue,
+                () = until(cancelled.map(|(_, at)| at + CANCEL_TIMEOUT)) => {
+                    tracing::warn!("the worker does not stop and is ended");
+                    self.abandon();
+                    return Ok(Message::Stopped);
+                }
             };
             let event = match event {
                 Ok(event) => event,
@@ -376,6 +399,14 @@ impl Workshop {
 
     fn program(&self, name: &str) -> PathBuf {
         self.programs.join(format!("{name}{}", std::env::consts::EXE_SUFFIX))
+    }
+}
+
+/// Waits for this moment; for ever when there is none.
+async fn until(moment: Option<Instant>) {
+    match moment {
+        Some(moment) => tokio::time::sleep_until(moment).await,
+        None => std::future::pending().await,
     }
 }
 

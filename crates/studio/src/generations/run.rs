@@ -311,7 +311,9 @@ impl Run<'_> {
 
     /// One task for the worker. `false` when the person ended it.
     async fn attempt(&mut self, open: &[Open], on_update: &mut (dyn FnMut(Update) + Send)) -> Result<bool, Broken> {
-        self.receipts().await?;
+        if !self.receipts().await? {
+            return Ok(false);
+        }
         let artist = signature::artist(self.library)?;
         // The artist's own name goes with her styles; a picture of the base model alone, or of other artists' styles, is not hers.
         let signed = if self.settings.styles.iter().all(|style| style.imported) {
@@ -393,8 +395,8 @@ impl Run<'_> {
         }
     }
 
-    /// Asks how each LoRA fits, before a picture says so.
-    async fn receipts(&mut self) -> Result<(), Broken> {
+    /// Asks how each LoRA fits, before a picture says so. `false` when the person ended it.
+    async fn receipts(&mut self) -> Result<bool, Broken> {
         for (url, style) in self.settings.loras.iter().zip(&mut self.settings.styles) {
             if style.layers > 0 {
                 continue;
@@ -403,13 +405,16 @@ impl Run<'_> {
                 model: self.settings.model_path.clone(),
                 lora: self.library.path_of(url),
             };
-            if let Outcome::Checked(receipt) = self.workshop.run(task).await? {
+            let Some(outcome) = self.workshop.run_while(self.wish, task).await? else {
+                return Ok(false);
+            };
+            if let Outcome::Checked(receipt) = outcome {
                 style.layers = receipt.layers;
                 style.layers_matched = receipt.layers_matched;
                 style.base_model_matches = receipt.base_model_matches;
             }
         }
-        Ok(())
+        Ok(true)
     }
 
     async fn write_progress(&self, progress: &Progress) -> Result<(), Error> {

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use atelier_studio::contract::{AspectRatio, JobId, JobStatus, Refusal, StyleId};
 use atelier_studio::generations::{GenerationRequest, StyleUse};
-use atelier_studio::protocol::{Phase, Task};
+use atelier_studio::protocol::{Phase, Request, Task};
 use atelier_studio::training::{Preset, TrainRequest};
 use atelier_studio::{Config, Event, Studio, Work, artworks, styles};
 use tokio::sync::broadcast::Receiver;
@@ -67,6 +67,18 @@ impl House {
         style.id
     }
 
+    /// A style `neon` with a LoRA.
+    async fn trained_style(&self) -> StyleId {
+        let library = self.studio.library();
+        std::fs::create_dir_all(library.folder().join("styles")).unwrap();
+        let lora = "styles/neon.safetensors";
+        std::fs::write(library.path_of(lora), "a style").unwrap();
+        styles::create_trained(library, "neon", "starter", lora, true)
+            .await
+            .unwrap()
+            .id
+    }
+
     /// Waits until the job is told to stand at `status`; gives why, if it failed.
     async fn comes_to(&mut self, id: JobId, status: JobStatus) -> Option<Refusal> {
         self.wait(|event| match event {
@@ -90,6 +102,19 @@ impl House {
     async fn works(&mut self, id: JobId) {
         self.wait(|event| matches!(event, Event::JobProgressed { job, .. } if job == id).then_some(()))
             .await;
+    }
+
+    /// Waits until the worker that was started for the `start`th time has been told what `wanted` finds.
+    async fn told<T>(&self, start: usize, wanted: impl Fn(&[Request]) -> Option<T>) -> T {
+        let found = async {
+            loop {
+                if let Some(found) = wanted(&self.actor.told(start)) {
+                    return found;
+                }
+                tokio::time::sleep(Duration::from_millis(20)).await;
+            }
+        };
+        tokio::time::timeout(Duration::from_secs(20), found).await.unwrap()
     }
 }
 
@@ -116,6 +141,73 @@ fn training(style: StyleId) -> TrainRequest {
         rank: None,
         restart: false,
     }
+}
+
+/// How often a worker was told to pause, and to stop for good.
+fn told_to_end(told: &[Request]) -> (usize, usize) {
+    let count = |wanted: bool| {
+        let ends = told.iter();
+        ends.filter(|request| matches!(request, Request::Cancel { checkpoint, .. } if *checkpoint == wanted))
+            .count()
+    };
+    (count(true), count(false))
+}
+
+#[tokio::test]
+async fn a_worker_that_hangs_is_ended_when_its_job_is_cancelled() {
+    let mut house = House::new().await;
+    house.actor.says(1, &[works(Phase::Denoising)]);
+    let job = house.order(&[]).await;
+    house.works(job).await;
+    house.studio.cancel(job).await.unwrap();
+    house.comes_to(job, JobStatus::Cancelled).await;
+    assert_eq!(told_to_end(&house.actor.told(1)), (0, 1));
+    // The next job has a worker of its own.
+    house.actor.says(2, &[picture(0), generated()]);
+    let next = house.order(&[]).await;
+    house.comes_to(next, JobStatus::Completed).await;
+}
+
+#[tokio::test]
+async fn a_job_is_cancelled_while_its_style_is_looked_at() {
+    let mut house = House::new().await;
+    let style = house.trained_style().await;
+    let job = house.order(&[StyleUse { style, strength: 1.0 }]).await;
+    let looks = |told: &[Request]| {
+        let look = |request: &Request| matches!(request, Request::Run { task, .. } if matches!(**task, Task::CheckLora { .. }));
+        told.iter().any(look).then_some(())
+    };
+    house.told(1, looks).await;
+    house.studio.cancel(job).await.unwrap();
+    house.comes_to(job, JobStatus::Cancelled).await;
+}
+
+#[tokio::test]
+async fn a_training_that_was_to_pause_is_cancelled_all_the_same() {
+    let mut house = House::new().await;
+    let style = house.style().await;
+    house.actor.says(1, &[measured()]);
+    house.actor.says(2, &[works(Phase::Training)]);
+    let job = house.studio.train(&training(style)).await.unwrap();
+    house.works(job).await;
+    house.studio.pause(job).await.unwrap();
+    house.told(2, |told| (told_to_end(told).0 == 1).then_some(())).await;
+    house.studio.cancel(job).await.unwrap();
+    house.comes_to(job, JobStatus::Cancelled).await;
+    assert_eq!(told_to_end(&house.actor.told(2)), (1, 1));
+}
+
+#[tokio::test]
+async fn closing_reaches_the_job_that_runs_while_an_import_takes_its_time() {
+    let mut house = House::new().await;
+    house.actor.says(1, &[works(Phase::Denoising)]);
+    let job = house.order(&[]).await;
+    house.works(job).await;
+    let _import = house.studio.begin_work(1);
+    let studio = house.studio.clone();
+    let closing = tokio::spawn(async move { studio.stop().await });
+    house.told(1, |told| (told_to_end(told).0 == 1).then_some(())).await;
+    closing.abort();
 }
 
 #[tokio::test]
