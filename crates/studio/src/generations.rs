@@ -1,7 +1,7 @@
 //! Generations: pictures from styles and tags. One row a picture, one job an order.
 //!
-//! `queued → processing → completed`, and on the way `retrying` at most [`jobs::RETRIES_MAX`] times, each with less at once when memory was
-//! short. A picture that is finished stays finished, whatever happens to those behind it.
+//! `queued → processing → completed`, and on the way `retrying` at most [`jobs::RETRIES_MAX`] times, once when memory was short.
+//! A picture that is finished stays finished, whatever happens to those behind it.
 
 mod finish;
 mod order;

@@ -178,16 +178,16 @@ impl Run<'_> {
             return Ok(None);
         }
         drop(connection);
-        let pictures = self.open(u32::MAX).await?.len() as u32;
+        let pictures = self.open().await?.len() as u32;
         on_update(Update::Begins {
             job: self.job,
             pictures,
             left_over,
         });
-        let mut at_once = u32::MAX;
+        let mut ran_out = false;
         let mut first_failure = None;
         loop {
-            let open = self.open(at_once).await?;
+            let open = self.open().await?;
             if open.is_empty() {
                 break;
             }
@@ -204,12 +204,12 @@ impl Run<'_> {
                     return Err(error);
                 }
                 Err(Broken::Work(error)) => {
-                    if error.wants_less() {
-                        at_once = 1;
-                    }
                     let attempt = open.iter().map(|row| row.retries).max().unwrap_or_default() + 1;
                     let reason = error.refusal(attempt);
-                    let (retrying, failed) = if error.may_pass_later() {
+                    // Pictures are made one by one, so there is no smaller way: where a new worker runs out of memory too, so will the next.
+                    let is_short = matches!(reason, Refusal::OutOfMemory { .. });
+                    let is_final = is_short && std::mem::replace(&mut ran_out, true);
+                    let (retrying, failed) = if error.may_pass_later() && !is_final {
                         let mut tx = self.library.begin().await?;
                         let moved = jobs::put_back(&mut tx, self.job, &reason).await?;
                         tx.commit().await?;
@@ -258,16 +258,14 @@ impl Run<'_> {
         Ok(Some(Refusal::Cancelled {}))
     }
 
-    async fn open(&self, limit: u32) -> Result<Vec<Open>, Error> {
+    async fn open(&self) -> Result<Vec<Open>, Error> {
         let job = self.job.get();
         let rows = sqlx::query!(
             r#"SELECT id AS "id!: i64", seed AS "seed!: i64", status, retry_count AS "retry_count!: u32"
                  FROM generations
                 WHERE job_id = $1 AND status IN ('queued','retrying')
-                ORDER BY id
-                LIMIT $2"#,
+                ORDER BY id"#,
             job,
-            limit,
         )
         .fetch_all(self.library.pool())
         .await?;

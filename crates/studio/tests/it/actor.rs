@@ -4,8 +4,8 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 use atelier_studio::protocol::{
-    Backend, DType, DeviceFacts, Event, Hello, JobId, Outcome, PROTOCOL_VERSION, Phase, Picture, Pixels, Preflight,
-    Progress, Request, Task, framing,
+    Backend, DType, DeviceFacts, Event, Failure, Hello, JobId, Outcome, PROTOCOL_VERSION, Phase, Picture, Pixels,
+    Preflight, Progress, Request, Task, framing,
 };
 
 /// Says the hello, waits for its first task, and says what is written for as many starts as there were. Then it hangs, with
@@ -133,4 +133,8 @@ pub(crate) fn measured() -> Event {
         job: FIRST,
         outcome: Outcome::Preflight(preflight),
     }
+}
+
+pub(crate) fn fails(failure: Failure) -> Event {
+    Event::Failed { job: FIRST, failure }
 }

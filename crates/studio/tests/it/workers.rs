@@ -5,12 +5,12 @@ use std::time::Duration;
 
 use atelier_studio::contract::{AspectRatio, JobId, JobStatus, Refusal, StyleId};
 use atelier_studio::generations::{GenerationRequest, StyleUse};
-use atelier_studio::protocol::{Phase, Request, Task};
+use atelier_studio::protocol::{Failure, Phase, Request, Task};
 use atelier_studio::training::{Preset, TrainRequest};
 use atelier_studio::{Config, Event, Studio, Work, artworks, styles};
 use tokio::sync::broadcast::Receiver;
 
-use crate::actor::{Actor, generated, measured, picture, works};
+use crate::actor::{Actor, fails, generated, measured, picture, works};
 use crate::pictures::png;
 
 const CARD_BYTES: u64 = 24 << 30;
@@ -208,6 +208,19 @@ async fn closing_reaches_the_job_that_runs_while_an_import_takes_its_time() {
     let closing = tokio::spawn(async move { studio.stop().await });
     house.told(1, |told| (told_to_end(told).0 == 1).then_some(())).await;
     closing.abort();
+}
+
+#[tokio::test]
+async fn an_order_without_memory_is_tried_once_more_and_then_says_so() {
+    let mut house = House::new().await;
+    for start in 1..=9 {
+        house.actor.says(start, &[fails(Failure::OutOfMemory)]);
+    }
+    let request = GenerationRequest { count: 3, ..castle() };
+    let job = house.studio.generate(&request).await.unwrap();
+    let failure = house.comes_to(job, JobStatus::Failed).await;
+    assert!(matches!(failure, Some(Refusal::OutOfMemory { .. })), "{failure:?}");
+    assert_eq!(house.actor.starts().len(), 2);
 }
 
 #[tokio::test]
