@@ -9,7 +9,7 @@ mod teller;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use atelier_contract::{JobId, JobKind, JobStatus, Refusal};
+use atelier_contract::{JobId, JobKind, Refusal};
 use tokio::sync::{Notify, watch};
 use tokio::task::JoinHandle;
 
@@ -188,12 +188,13 @@ async fn run(shared: &Shared, job: JobId, kind: JobKind) {
     };
     shared.state().running = None;
     drop(workshop);
+    let mut rests = false;
     if let Err(error) = ended {
         tracing::warn!("job {job}: {error}");
-        let reason = error.refusal();
-        while !put_down(teller, job, kind, &reason).await && !shared.is_closing() {
+        while !put_down(teller, job, kind, &error).await && !shared.is_closing() {
             shared.rest().await;
         }
+        rests = kind == JobKind::Generate && generations::is_kept_by_library(&error);
     }
     if shared.state().stopped == Some(job)
         && let Err(error) = jobs::pause_again(teller.library(), job).await
@@ -206,26 +207,20 @@ async fn run(shared: &Shared, job: JobId, kind: JobKind) {
         JobKind::Generate => LibraryPart::Generations,
     };
     teller.tell(Event::LibraryChanged { what, style: None });
+    // What waits on is the next again, and would meet the same at once.
+    if rests && !shared.is_closing() {
+        shared.rest().await;
+    }
 }
 
-/// Order of pictures: one that could not even begin fails, so that it is not taken up again and again; one that began, and whose end could
-/// not be written, is put back as after a crash. `false` when nothing can be written: the disk is full, or gone.
-async fn put_down(teller: &Teller, job: JobId, kind: JobKind, reason: &Refusal) -> bool {
+/// `false` when nothing can be written: the disk is full, or gone.
+async fn put_down(teller: &Teller, job: JobId, kind: JobKind, error: &Error) -> bool {
     let library = teller.library();
-    let put = async {
-        if kind == JobKind::Train {
-            return training::put_down(library, job, reason).await;
-        }
-        let mut connection = library.pool().acquire().await?;
-        let (from, to) = (JobStatus::Queued, JobStatus::Failed);
-        if !jobs::advance(&mut connection, job, from, to, Some(reason)).await? {
-            drop(connection);
-            jobs::recover(library).await?;
-        }
-        Ok::<_, Error>(())
+    let put = match kind {
+        JobKind::Train => training::put_down(library, job, &error.refusal()).await,
+        JobKind::Generate => generations::put_down(library, job, error).await,
     };
-    put.await
-        .inspect_err(|error| tracing::error!("job {job} cannot be put down: {error}"))
+    put.inspect_err(|error| tracing::error!("job {job} cannot be put down: {error}"))
         .is_ok()
 }
 

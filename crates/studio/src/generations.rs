@@ -13,6 +13,7 @@ use std::path::Path;
 
 use atelier_contract::{JobId, JobKind, JobStatus, LicenseType, Refusal, StyleId, Tag, TrainingStatus};
 use atelier_worker_protocol::Sampler;
+use sqlx::{Sqlite, SqliteConnection, Transaction};
 
 use crate::jobs;
 use crate::models::{self, Model};
@@ -236,33 +237,110 @@ fn random_seed() -> u64 {
     std::collections::hash_map::RandomState::new().build_hasher().finish()
 }
 
-/// Ends what an order has not finished, whether it waits or runs.
-pub(crate) async fn cancel_open(library: &Library, job: JobId, reason: &Refusal) -> Result<(), Error> {
+/// Puts down an order that cannot go on now. One that could not even begin is ended, so that it is not taken up again and again; when the
+/// library is what keeps it, it waits on. One that began, and whose end could not be written, is put back as after a crash.
+///
+/// # Errors
+/// [`Error::Database`].
+pub(crate) async fn put_down(library: &Library, job: JobId, error: &Error) -> Result<(), Error> {
+    if !is_kept_by_library(error) {
+        let mut tx = library.begin().await?;
+        if end(&mut tx, job, JobStatus::Queued, &error.refusal()).await? {
+            tx.commit().await?;
+            return Ok(());
+        }
+    }
+    jobs::recover(library).await?;
+    Ok(())
+}
+
+/// Whether the library itself keeps an order from its work: its disk is full, or away. That has nothing to do with what is asked for, and
+/// may pass.
+pub(crate) fn is_kept_by_library(error: &Error) -> bool {
+    let lasts = || {
+        matches!(
+            error.refusal(),
+            Refusal::Internal { .. } | Refusal::LibraryDamaged { .. }
+        )
+    };
+    matches!(error, Error::Database(_)) && !lasts()
+}
+
+/// Ends an order that stands at `from`, with the pictures that it has not finished; `false` when it stands elsewhere.
+pub(crate) async fn end(
+    tx: &mut Transaction<'_, Sqlite>,
+    job: JobId,
+    from: JobStatus,
+    reason: &Refusal,
+) -> Result<bool, Error> {
+    let (to, failure) = match reason {
+        Refusal::Cancelled {} => (JobStatus::Cancelled, None),
+        reason => (JobStatus::Failed, Some(reason)),
+    };
+    if !jobs::advance(tx, job, from, to, failure).await? {
+        return Ok(false);
+    }
+    fail_open(tx, job, reason).await?;
+    Ok(true)
+}
+
+/// Fails the pictures that an order has not finished; gives how many.
+async fn fail_open(connection: &mut SqliteConnection, job: JobId, reason: &Refusal) -> Result<u32, Error> {
     let failure = serde_json::to_string(reason)?;
-    let number = job.get();
-    let mut tx = library.begin().await?;
-    sqlx::query!(
+    let job = job.get();
+    let failed = sqlx::query!(
         "UPDATE generations
             SET status = 'failed', failure = $2, generation_progress = NULL, updated_at = strftime('%Y-%m-%dT%H:%M:%fZ', 'now')
           WHERE job_id = $1 AND status IN ('queued','processing','retrying')",
-        number,
+        job,
         failure,
     )
-    .execute(&mut *tx)
+    .execute(connection)
     .await?;
-    let to = if matches!(reason, Refusal::Cancelled {}) {
-        JobStatus::Cancelled
-    } else {
-        JobStatus::Failed
-    };
-    jobs::advance(
-        &mut tx,
-        job,
-        JobStatus::Running,
-        to,
-        (to == JobStatus::Failed).then_some(reason),
-    )
-    .await?;
-    tx.commit().await?;
-    Ok(())
+    Ok(u32::try_from(failed.rows_affected()).unwrap_or(u32::MAX))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use sqlx::Connection;
+
+    use super::*;
+    use crate::Access;
+
+    /// What a disk without room makes of a write.
+    async fn no_room() -> sqlx::Result<Error> {
+        let mut database = SqliteConnection::connect("sqlite::memory:").await?;
+        sqlx::query("PRAGMA max_page_count = 1").execute(&mut database).await?;
+        let full = sqlx::query("CREATE TABLE more (room TEXT)")
+            .execute(&mut database)
+            .await;
+        Ok(full.expect_err("one page is full").into())
+    }
+
+    #[tokio::test]
+    async fn an_order_waits_for_room_and_one_that_cannot_begin_ends_with_its_pictures() -> Result<(), Error> {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let library = Library::open(folder.path(), Access::Write, Duration::ZERO).await?;
+        let mut tx = library.begin().await?;
+        let job = jobs::create(&mut tx, JobKind::Generate, None, "{}").await?;
+        sqlx::query("INSERT INTO generations (job_id) VALUES ($1)")
+            .bind(job.get())
+            .execute(&mut *tx)
+            .await?;
+        tx.commit().await?;
+        let states = async || {
+            let both = "SELECT jobs.status, generations.status FROM jobs JOIN generations ON job_id = jobs.id";
+            sqlx::query_as::<_, (String, String)>(both)
+                .fetch_one(library.pool())
+                .await
+        };
+        put_down(&library, job, &no_room().await?).await?;
+        assert_eq!(states().await?, ("queued".into(), "queued".into()));
+        let unreadable = serde_json::from_str::<Settings>("{}").expect_err("it says nothing");
+        put_down(&library, job, &unreadable.into()).await?;
+        assert_eq!(states().await?, ("failed".into(), "failed".into()));
+        Ok(())
+    }
 }

@@ -7,7 +7,7 @@ use atelier_worker_protocol::{Generate, LoraUse, Outcome, Phase, Preview, Progre
 use tokio::sync::watch;
 
 use super::finish::Finished;
-use super::{Settings, cancel_open};
+use super::{Settings, end, fail_open};
 use crate::jobs;
 use crate::picture::provenance::StyleFacts;
 use crate::picture::{Signature, signature};
@@ -200,7 +200,7 @@ impl Run<'_> {
                 Ok(false) => return self.stop(left_over).await,
                 Err(Broken::Library(error)) => {
                     self.workshop.abandon();
-                    cancel_open(self.library, self.job, &error.refusal()).await?;
+                    self.end(&error.refusal()).await?;
                     return Err(error);
                 }
                 Err(Broken::Work(error)) => {
@@ -254,8 +254,14 @@ impl Run<'_> {
             jobs::wait_again(self.library, self.job).await?;
             return Ok(None);
         }
-        cancel_open(self.library, self.job, &Refusal::Cancelled {}).await?;
+        self.end(&Refusal::Cancelled {}).await?;
         Ok(Some(Refusal::Cancelled {}))
+    }
+
+    async fn end(&self, reason: &Refusal) -> Result<(), Error> {
+        let mut tx = self.library.begin().await?;
+        end(&mut tx, self.job, JobStatus::Running, reason).await?;
+        Ok(tx.commit().await?)
     }
 
     async fn open(&self) -> Result<Vec<Open>, Error> {
@@ -294,17 +300,8 @@ impl Run<'_> {
 
     /// Fails what is open: the same would happen to each.
     async fn give_up(&self, reason: &Refusal) -> Result<u32, Error> {
-        let (job, failure) = (self.job.get(), serde_json::to_string(reason)?);
-        let failed = sqlx::query!(
-            "UPDATE generations
-                SET status = 'failed', failure = $2, generation_progress = NULL, updated_at = strftime('%Y-%m-%dT%H:%M:%fZ', 'now')
-              WHERE job_id = $1 AND status IN ('queued','processing','retrying')",
-            job,
-            failure,
-        )
-        .execute(self.library.pool())
-        .await?;
-        Ok(u32::try_from(failed.rows_affected()).unwrap_or(u32::MAX))
+        let mut connection = self.library.pool().acquire().await?;
+        fail_open(&mut connection, self.job, reason).await
     }
 
     /// One task for the worker. `false` when the person ended it.

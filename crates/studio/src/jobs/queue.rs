@@ -1,6 +1,6 @@
 //! The queue of the one device: what is in it, in which order, and what a person may do to it while no worker has the job.
 
-use atelier_contract::{GenerationStatus, JobId, JobKind, JobStatus, Refusal, StyleId};
+use atelier_contract::{JobId, JobKind, JobStatus, Refusal, StyleId};
 use atelier_worker_protocol::Phase;
 use serde::Serialize;
 
@@ -249,23 +249,14 @@ pub(crate) async fn cancel_waiting(library: &Library, job: JobId) -> Result<bool
         JobStatus::Completed | JobStatus::Failed | JobStatus::Cancelled => return Err(found.ended().into()),
     }
     let mut tx = library.begin().await?;
-    if !advance(&mut tx, job, found.status, JobStatus::Cancelled, None).await? {
-        return Ok(false);
-    }
-    if let Some(style) = found.style {
+    let ended = if let Some(style) = found.style {
         training::release_style(&mut tx, style).await?;
+        advance(&mut tx, job, found.status, JobStatus::Cancelled, None).await?
     } else {
-        let (number, why) = (job.get(), serde_json::to_string(&Refusal::Cancelled {})?);
-        let failed = GenerationStatus::Failed.as_str();
-        sqlx::query!(
-            "UPDATE generations SET status = $2, failure = $3 WHERE job_id = $1 AND status IN ('queued','retrying')",
-            number,
-            failed,
-            why,
-        )
-        .execute(&mut *tx)
-        .await?;
+        generations::end(&mut tx, job, found.status, &Refusal::Cancelled {}).await?
+    };
+    if ended {
+        tx.commit().await?;
     }
-    tx.commit().await?;
-    Ok(true)
+    Ok(ended)
 }
