@@ -7,7 +7,7 @@ use atelier_worker_protocol::{Generate, LoraUse, Outcome, Phase, Preview, Progre
 use tokio::sync::watch;
 
 use super::finish::Finished;
-use super::{Settings, end, fail_open};
+use super::{Settings, end, fail_open, is_kept_by_library, put_down};
 use crate::jobs;
 use crate::picture::provenance::StyleFacts;
 use crate::picture::{Signature, signature};
@@ -86,7 +86,8 @@ impl Share {
 /// Makes the pictures of all orders that wait, oldest first; `order` is the one that was placed now. Gives its first failure.
 ///
 /// # Errors
-/// The library's; a picture that fails is told by [`Update::Failed`] and its row, and does not end the others.
+/// The library's, and that a picture of `order` could not be kept. A picture that fails is told by [`Update::Failed`] and its row, and does
+/// not end the others; nor does an order from before, whatever keeps it.
 pub async fn run_queue(
     library: &Library,
     workshop: &mut Workshop,
@@ -107,15 +108,35 @@ pub async fn run_queue(
         if left_over && *wish.borrow() != Wish::Run {
             continue;
         }
-        let ended = begin(library, workshop, job, wish, 0)
-            .await?
-            .run(left_over, on_update)
-            .await?;
-        if !left_over {
-            failure = ended;
+        let ended = match begin(library, workshop, job, wish, 0).await {
+            Ok(run) => run.run(left_over, on_update).await,
+            Err(error) => Err(error),
+        };
+        match ended {
+            // Its folder for copies may be on a disk that is away: nothing to those behind it.
+            Err(error) if left_over && !is_kept_by_library(&error) => {
+                put_down(library, job, &error).await?;
+                on_update(Update::Failed {
+                    pictures: failed(library, job).await?,
+                    reason: error.refusal(),
+                });
+            }
+            Err(error) => return Err(error),
+            Ok(_) if left_over => {}
+            Ok(ended) => failure = ended,
         }
     }
     Ok(failure)
+}
+
+/// Pictures of an order that were given up.
+async fn failed(library: &Library, job: JobId) -> Result<u32, Error> {
+    let job = job.get();
+    let failed = sqlx::query_scalar!(
+        r#"SELECT count(*) AS "failed!: u32" FROM generations WHERE job_id = $1 AND status = 'failed'"#,
+        job,
+    );
+    Ok(failed.fetch_one(library.pool()).await?)
 }
 
 /// Makes the pictures of one order that is `queued`, with previews. Gives its first failure. A wish to pause puts what is missing back
