@@ -118,7 +118,7 @@ pub async fn show(library: &Library, generation: GenerationId) -> Result<Generat
         sampler: sampler_name(settings.sampler).to_owned(),
         model: settings.model.id,
         architecture: settings.model.architecture,
-        styles: styles_of(library, &row.settings).await?,
+        styles: styles_of(library, id, &row.settings).await?,
         signed: provenance.is_some_and(|provenance| provenance.signature.is_some()),
         bytes,
         path,
@@ -131,14 +131,16 @@ fn file_facts(path: &Path) -> Result<(u64, Option<Provenance>), Error> {
     Ok((bytes.len() as u64, inspect::record(&bytes)))
 }
 
-/// The styles that a picture's settings name, each with its row if there is one still.
-async fn styles_of(library: &Library, settings: &str) -> Result<Vec<GenerationStyle>, Error> {
+/// The styles that a picture's settings name, each with its row if there is one still: another style may have its name by now.
+async fn styles_of(library: &Library, generation: i64, settings: &str) -> Result<Vec<GenerationStyle>, Error> {
     let rows = sqlx::query!(
         r#"SELECT styles.id AS "id?", CAST(used.value AS TEXT) AS "facts!: String"
              FROM json_each($1, '$.styles') AS used
              LEFT JOIN styles ON styles.name = json_extract(used.value, '$.name') AND styles.is_active
+                  AND styles.id IN (SELECT style_id FROM generation_styles WHERE generation_id = $2)
             ORDER BY used.key"#,
         settings,
+        generation,
     )
     .fetch_all(library.pool())
     .await?;

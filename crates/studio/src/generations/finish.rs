@@ -55,14 +55,12 @@ impl Run<'_> {
         )
         .execute(&mut *tx)
         .await?;
-        for style in &self.settings.styles {
-            sqlx::query!(
-                "UPDATE styles SET usage_count = usage_count + 1 WHERE name = $1",
-                style.name
-            )
-            .execute(&mut *tx)
-            .await?;
-        }
+        sqlx::query!(
+            "UPDATE styles SET usage_count = usage_count + 1 WHERE id IN (SELECT style_id FROM generation_styles WHERE generation_id = $1)",
+            row.id,
+        )
+        .execute(&mut *tx)
+        .await?;
         tx.commit().await?;
         let generation = jobs::id(row.id)?;
         let copy = match self.settings.out.clone() {

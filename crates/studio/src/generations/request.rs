@@ -11,7 +11,7 @@ use super::{SAMPLER, STEPS, guidance_of, place};
 use crate::models::{self, Model};
 use crate::styles::{self, Style};
 use crate::worker::Workshop;
-use crate::{Config, Error, Library};
+use crate::{Config, Error, Library, jobs};
 
 /// Most styles of one picture: more than that is mud.
 pub const STYLES_MAX: u32 = 5;
@@ -142,22 +142,31 @@ pub async fn place_request(
     place(library, config, workshop, &order).await
 }
 
-/// What was asked for, from what an order came to. A style that is gone is left out.
+/// What was asked for, from what the order `job` came to. A style that is gone is left out, also when another has its name.
 pub(crate) async fn asked(
     library: &Library,
+    job: i64,
     settings: &Settings,
     seed: Option<i64>,
     count: u32,
 ) -> Result<GenerationRequest, Error> {
+    let there = sqlx::query!(
+        r#"SELECT DISTINCT styles.id AS "id!: i64", styles.name AS "name!: String"
+             FROM generations
+             JOIN generation_styles ON generation_styles.generation_id = generations.id
+             JOIN styles ON styles.id = generation_styles.style_id AND styles.is_active
+            WHERE generations.job_id = $1"#,
+        job,
+    )
+    .fetch_all(library.pool())
+    .await?;
     let mut uses = Vec::with_capacity(settings.styles.len());
     for facts in &settings.styles {
-        match styles::find(library, &facts.name).await {
-            Ok(style) => uses.push(StyleUse {
-                style: style.id,
+        if let Some(style) = there.iter().find(|style| style.name == facts.name) {
+            uses.push(StyleUse {
+                style: jobs::id(style.id)?,
                 strength: facts.strength,
-            }),
-            Err(Error::Refused(Refusal::StyleUnknown { .. })) => {}
-            Err(error) => return Err(error),
+            });
         }
     }
     let negative = settings.negative_prompt.split(", ").filter(|tag| !tag.is_empty());

@@ -111,7 +111,7 @@ async fn job(library: &Library, row: Row) -> Result<Job, Error> {
     let settings = match kind {
         JobKind::Generate => {
             let settings: generations::Settings = serde_json::from_str(&row.request)?;
-            Some(generations::asked(library, &settings, row.seed, row.pictures).await?)
+            Some(generations::asked(library, row.id, &settings, row.seed, row.pictures).await?)
         }
         JobKind::Train => None,
     };

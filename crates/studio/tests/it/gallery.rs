@@ -172,6 +172,18 @@ async fn a_picture_tells_how_it_was_made() {
 }
 
 #[tokio::test]
+async fn a_picture_is_not_credited_to_another_style_of_the_same_name() {
+    let desk = Desk::new().await;
+    let id = made("fox").insert(&desk, &database(&desk.config.data).await).await;
+    let style = desk.style().await.id;
+    let credited = async || gallery::show(&desk.library, id).await.unwrap().styles.remove(0).style;
+    assert_eq!(credited().await, Some(style));
+    styles::remove(&desk.library, style).await.unwrap();
+    styles::create(&desk.library, "inkwell", "starter").await.unwrap();
+    assert_eq!(credited().await, None);
+}
+
+#[tokio::test]
 async fn what_does_not_exist_is_refused_and_the_rest_left_alone() {
     let desk = Desk::new().await;
     let db = database(&desk.config.data).await;

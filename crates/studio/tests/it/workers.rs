@@ -258,3 +258,16 @@ async fn what_a_training_will_find_is_measured_without_the_desks_worker() {
     house.studio.plan(&training(style)).await.unwrap();
     assert_eq!(house.actor.starts().len(), 4);
 }
+
+#[tokio::test]
+async fn an_order_is_not_made_again_with_another_style_of_the_same_name() {
+    let house = House::new().await;
+    house.studio.stop().await;
+    let (library, style) = (house.studio.library(), house.trained_style().await);
+    house.order(&[StyleUse { style, strength: 0.5 }]).await;
+    let asked = async || house.studio.jobs().await.unwrap().remove(0).settings.unwrap().styles;
+    assert_eq!(asked().await, [StyleUse { style, strength: 0.5 }]);
+    styles::remove(library, style).await.unwrap();
+    styles::create(library, "neon", "starter").await.unwrap();
+    assert_eq!(asked().await, []);
+}
