@@ -69,6 +69,9 @@ pub fn train(model: &Model, request: &TrainRequest, observe: &mut dyn FnMut(Trai
     })
 }
 
+/// Formats of a model that a training may have been begun with.
+const FORMATS: [DType; 3] = [DType::F32, DType::F16, DType::BF16];
+
 /// A training under way.
 struct Training<'a> {
     model: &'a Model,
@@ -106,7 +109,7 @@ impl<'a> Training<'a> {
             model,
             request,
             recompute: preflight::recompute(model, request)?,
-            made_of: made_of(model, request, &adapters)?,
+            made_of: made_of(model, request, &adapters, model.dtype)?,
             adapters,
             data,
             optimizer: AdamW::new(parameters.clone())?,
@@ -122,7 +125,10 @@ impl<'a> Training<'a> {
         if !self.request.resume {
             return Ok(None);
         }
-        let Some(found) = checkpoint::newest(&self.request.folder, &self.made_of, &self.model.device)? else {
+        // Adapters and moments are f32 whatever the model's format is, so that what was begun on a graphics card goes on without one.
+        let ours = FORMATS.map(|dtype| made_of(self.model, self.request, &self.adapters, dtype));
+        let ours = ours.into_iter().collect::<Result<Vec<_>>>()?;
+        let Some(found) = checkpoint::newest(&self.request.folder, &ours, &self.model.device)? else {
             return Ok(None);
         };
         let [values, mean, square] = found.tensors;
@@ -303,17 +309,12 @@ fn say(observe: &mut dyn FnMut(TrainEvent) -> Control, phase: TrainPhase, step: 
     }
 }
 
-/// Two trainings with the same hash go through the same losses.
-fn made_of(model: &Model, request: &TrainRequest, adapters: &Adapters) -> Result<String> {
+/// Two trainings with the same hash go through the same losses; `dtype` is the format of the model.
+fn made_of(model: &Model, request: &TrainRequest, adapters: &Adapters, dtype: DType) -> Result<String> {
     let settings = serde_json::to_string(&request.settings)
         .map_err(|error| EngineError::Defect(format!("the settings cannot be written down: {error}")))?;
     let mut parts = vec![settings, request.trigger.clone(), adapters.layout()];
-    parts.push(format!(
-        "{} {} {:?}",
-        model.architecture.name(),
-        model.parameters,
-        model.dtype
-    ));
+    parts.push(format!("{} {} {dtype:?}", model.architecture.name(), model.parameters,));
     for picture in &request.pictures {
         // Not the folder: a library may move between two sessions.
         let name = picture.path.file_name();

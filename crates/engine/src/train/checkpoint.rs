@@ -58,14 +58,14 @@ pub(super) fn write(folder: &Path, made_of: &str, checkpoint: &Checkpoint) -> Re
     Ok(())
 }
 
-/// The newest sound checkpoint in `folder`, on `device`, if there is one.
+/// The newest sound checkpoint in `folder`, on `device`, if there is one; `ours` are the hashes of all that it may be made of.
 ///
 /// # Errors
 /// When the newest sound one was made of something else, so that going on from it would be another training.
-pub(super) fn newest(folder: &Path, made_of: &str, device: &Device) -> Result<Option<Checkpoint>> {
+pub(super) fn newest(folder: &Path, ours: &[String], device: &Device) -> Result<Option<Checkpoint>> {
     for (_, file) in list(folder)? {
         match read(&file, device) {
-            Ok((found, checkpoint)) if found == made_of => return Ok(Some(checkpoint)),
+            Ok((found, checkpoint)) if ours.contains(&found) => return Ok(Some(checkpoint)),
             Ok(_) => {
                 return Err(EngineError::invalid(
                     &file,
@@ -194,7 +194,7 @@ mod tests {
         for step in [10, 20] {
             write(folder.path(), "this", &checkpoint(step))?;
         }
-        let found = newest(folder.path(), "this", &Device::Cpu)?.expect("two were written");
+        let found = newest(folder.path(), &["this".into()], &Device::Cpu)?.expect("two were written");
         assert_eq!((found.step, found.seconds), (20, 0.25));
         assert_eq!(found.tensors[2].to_vec1::<f32>()?[7], 23.0);
         Ok(())
@@ -212,7 +212,7 @@ mod tests {
         *spoilt.last_mut().expect("it is not empty") ^= 1;
         for contents in [&whole[..whole.len() - 5], &whole[..3], &spoilt] {
             std::fs::write(&last, contents).expect("the folder can be written");
-            let found = newest(folder.path(), "this", &Device::Cpu)?.expect("the older one is sound");
+            let found = newest(folder.path(), &["this".into()], &Device::Cpu)?.expect("the older one is sound");
             assert_eq!(found.step, 10);
         }
         Ok(())
@@ -222,7 +222,7 @@ mod tests {
     fn a_checkpoint_of_another_training_is_refused() -> crate::Result<()> {
         let folder = tempfile::tempdir().expect("a temporary folder");
         write(folder.path(), "that", &checkpoint(10))?;
-        assert!(newest(folder.path(), "this", &Device::Cpu).is_err());
+        assert!(newest(folder.path(), &["this".into()], &Device::Cpu).is_err());
         Ok(())
     }
 }

@@ -174,6 +174,21 @@ fn spoil(model: &Model) {
 }
 
 #[test]
+fn a_training_goes_on_where_the_model_has_another_format() -> Result<()> {
+    let folder = folder();
+    let request = request(folder.path(), 4);
+    let paused = train(&model(), &request, &mut |event| match event {
+        TrainEvent::Progress(progress) if progress.phase == TrainPhase::Training => Control::Pause,
+        _ => Control::Continue,
+    });
+    assert!(matches!(paused, Err(EngineError::Cancelled)));
+    let half = Model::random("tiny", &Device::Cpu, DType::F16)?;
+    let mut training = Training::begin(&half, &request, &mut go_on)?;
+    assert_eq!(training.resume()?, Some(1));
+    Ok(())
+}
+
+#[test]
 fn a_preflight_says_what_is_wrong() -> Result<()> {
     let (model, folder) = (model(), folder());
     let mut request = request(folder.path(), 100);
