@@ -1,7 +1,7 @@
 //! How a training ends that did not come to its style: here alone, so that job and style always tell the same.
 //!
 //! Whatever can go on stays. With a checkpoint, a training that met something bad rests, `paused` with the reason, and goes on when
-//! the cause is gone; it is `failed` only when there is nothing to go on from. One that was cancelled keeps its checkpoints until
+//! the cause is gone; it is `failed` only when there is nothing to go on from, or when the cause lies in its own steps. One that was cancelled keeps its checkpoints until
 //! the sweep, so that [`restore`] can take the cancel back.
 
 use std::fs;
@@ -31,8 +31,8 @@ pub(crate) async fn put_down(library: &Library, job: JobId, reason: &Refusal) ->
     .await?;
     let Some(row) = row else { return Ok(()) };
     let from = JobStatus::try_from(row.status.as_str()).map_err(wrong)?;
-    // What came out is not fit: the same steps would come to the same.
-    let is_final = matches!(reason, Refusal::StyleUnhealthy { .. });
+    // The same steps would come to the same.
+    let is_final = matches!(reason, Refusal::StyleUnhealthy { .. } | Refusal::LossNotFinite { .. });
     let rests = !is_final && has_checkpoint(&folder_of(library, job));
     let to = if rests { JobStatus::Paused } else { JobStatus::Failed };
     jobs::advance(&mut tx, job, from, to, Some(reason)).await?;

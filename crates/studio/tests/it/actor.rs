@@ -28,6 +28,13 @@ pub(crate) struct Actor {
 }
 
 impl Actor {
+    /// Kills what was started for the `start`th time.
+    pub(crate) fn dies(&self, start: usize) {
+        let process = self.starts()[start - 1].to_string();
+        let killed = std::process::Command::new("kill").args(["-9", &process]).status();
+        assert!(killed.unwrap().success());
+    }
+
     /// Puts the program into `folder`, as the worker of a card with so much memory.
     pub(crate) fn new(folder: &Path, memory_bytes: u64) -> Self {
         let hello = Hello {

@@ -1,6 +1,6 @@
 //! Workers that hang, fail or hold memory, and what the studio makes of them.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use atelier_studio::contract::{AspectRatio, JobId, JobStatus, Refusal, StyleId};
@@ -18,6 +18,7 @@ const CARD_BYTES: u64 = 24 << 30;
 /// A studio whose worker is an actor.
 struct House {
     folder: tempfile::TempDir,
+    config: Config,
     actor: Actor,
     studio: Studio,
     events: Receiver<Event>,
@@ -32,14 +33,25 @@ impl House {
             programs,
             ..Config::new(Some(folder.path().join("data")), None, Path::new("atelier"))
         };
-        let studio = Studio::open(config).await.unwrap();
+        let studio = Studio::open(config.clone()).await.unwrap();
         let events = studio.events();
         Self {
             folder,
+            config,
             actor,
             studio,
             events,
         }
+    }
+
+    /// Puts a checkpoint into the folder of a training, of which the studio knows the name alone.
+    fn checkpoint(&self, job: JobId) -> PathBuf {
+        let file = self
+            .config
+            .data
+            .join(format!("training/{job}/checkpoint-00000012.safetensors"));
+        std::fs::write(&file, "a state").unwrap();
+        file
     }
 
     async fn order(&self, styles: &[StyleUse]) -> JobId {
@@ -257,6 +269,26 @@ async fn what_a_training_will_find_is_measured_without_the_desks_worker() {
     // While it waits, nothing is loaded to look at it.
     house.studio.plan(&training(style)).await.unwrap();
     assert_eq!(house.actor.starts().len(), 4);
+}
+
+#[tokio::test]
+async fn a_training_whose_loss_is_no_number_fails_although_it_has_a_checkpoint() {
+    let mut house = House::new().await;
+    let style = house.style().await;
+    house.actor.says(1, &[measured()]);
+    house.actor.says(2, &[works(Phase::Training)]);
+    let job = house.studio.train(&training(style)).await.unwrap();
+    house.works(job).await;
+    let checkpoint = house.checkpoint(job);
+    let failure = Failure::LossNotFinite {
+        step: 14,
+        kept: Some(12),
+    };
+    house.actor.says(3, &[fails(failure)]);
+    house.actor.dies(2);
+    let failure = house.comes_to(job, JobStatus::Failed).await;
+    assert!(matches!(failure, Some(Refusal::LossNotFinite { .. })), "{failure:?}");
+    assert!(!checkpoint.exists());
 }
 
 #[tokio::test]
