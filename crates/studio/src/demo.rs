@@ -25,7 +25,7 @@ use crate::samples::{self, SampleArtist};
 use crate::styles::{self, Readiness, STARTER_MODEL, Style};
 use crate::training::{self, Choice, Ended, Preset};
 use crate::worker::{Wish, Workshop};
-use crate::{Access, Config, Error, Library, artworks};
+use crate::{Access, Config, Error, Library, artworks, jobs};
 use sheet::{Column, Sheet};
 
 /// The invented artists whose artworks ship with the program: the folders of `samples/`.
@@ -124,6 +124,10 @@ pub async fn run(
     signature::set_artist(&library, &artist.display_name, None)?;
     let sheet = folder.join(format!("{}-contact-sheet.png", artist.style));
     let anew = sheet.is_file();
+    // Pictures that an earlier run was ended before are ordered once more, with the others.
+    for order in generations::waiting(&library).await? {
+        jobs::cancel_waiting(&library, order).await?;
+    }
     let mut seconds = Seconds::default();
 
     let started = Instant::now();
@@ -138,7 +142,7 @@ pub async fn run(
             workshop: &mut *workshop,
             wish: &mut *wish,
         };
-        job.train(&style, anew, on_update).await?;
+        job.train(&style, anew.then_some(&sheet), on_update).await?;
         seconds.train = started.elapsed().as_secs_f64();
     }
     on_update(Update::Trained);
@@ -211,23 +215,30 @@ struct Job<'a> {
 }
 
 impl Job<'_> {
-    async fn train(self, style: &Style, anew: bool, on_update: &mut (dyn FnMut(Update) + Send)) -> Result<(), Error> {
+    /// Trains the style, or goes on with that; anew when the `finished` sheet of an earlier run is there, which goes once the new training
+    /// is written down: what is ended from then on goes on.
+    async fn train(
+        self,
+        style: &Style,
+        finished: Option<&Path>,
+        on_update: &mut (dyn FnMut(Update) + Send),
+    ) -> Result<(), Error> {
+        let (library, workshop, wish) = (self.library, self.workshop, self.wish);
         let choice = Choice {
             style: style.name.clone(),
             preset: Preset::Quick,
-            resume: style.training_status == TrainingStatus::Training && !anew,
-            restart: anew,
+            resume: style.training_status == TrainingStatus::Training && finished.is_none(),
+            restart: finished.is_some(),
             ..Choice::default()
         };
-        let ended = training::train(
-            self.library,
-            self.config,
-            self.workshop,
-            &choice,
-            self.wish,
-            &mut |update| on_update(Update::Training(update)),
-        )
-        .await?;
+        let on_update = &mut |update: training::Update| on_update(Update::Training(update));
+        let ended = if let Some(sheet) = finished {
+            let job = training::place(library, self.config, workshop, &choice, on_update).await?;
+            fs::remove_file(sheet).map_err(Error::file(sheet))?;
+            training::run_job(library, workshop, job, wish, on_update).await?
+        } else {
+            training::train(library, self.config, workshop, &choice, wish, on_update).await?
+        };
         match ended {
             Ended::Completed { .. } => Ok(()),
             Ended::Paused { .. } | Ended::Cancelled => Err(Refusal::Cancelled {}.into()),

@@ -31,6 +31,7 @@ pub(crate) use request::asked;
 pub use request::{
     AspectChoice, Choices, GenerationRequest, STYLES_MAX, StyleReceipt, StyleUse, choices, place_request, receipts,
 };
+pub(crate) use run::waiting;
 pub use run::{Update, run_job, run_queue};
 
 /// Steps, guidance and sampler that suit most pictures of a model.

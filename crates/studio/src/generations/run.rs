@@ -95,14 +95,8 @@ pub async fn run_queue(
     wish: &mut watch::Receiver<Wish>,
     on_update: &mut (dyn FnMut(Update) + Send),
 ) -> Result<Option<Refusal>, Error> {
-    let waiting = sqlx::query_scalar!(
-        r#"SELECT id AS "id!: i64" FROM jobs WHERE kind = 'generate' AND status = 'queued' ORDER BY coalesce(place, id), id"#
-    )
-    .fetch_all(library.pool())
-    .await?;
     let mut failure = None;
-    for id in waiting {
-        let job: JobId = jobs::id(id)?;
+    for job in waiting(library).await? {
         let left_over = order != Some(job);
         // Who ends this run means the order that it was for; those of before wait on.
         if left_over && *wish.borrow() != Wish::Run {
@@ -127,6 +121,16 @@ pub async fn run_queue(
         }
     }
     Ok(failure)
+}
+
+/// Orders that wait, in the order in which they will be done.
+pub(crate) async fn waiting(library: &Library) -> Result<Vec<JobId>, Error> {
+    let waiting = sqlx::query_scalar!(
+        r#"SELECT id AS "id!: i64" FROM jobs WHERE kind = 'generate' AND status = 'queued' ORDER BY coalesce(place, id), id"#
+    )
+    .fetch_all(library.pool())
+    .await?;
+    waiting.into_iter().map(jobs::id).collect()
 }
 
 /// Pictures of an order that were given up.
