@@ -1,8 +1,8 @@
 //! How a training ends that did not come to its style: here alone, so that job and style always tell the same.
 //!
 //! Whatever can go on stays. With a checkpoint, a training that met something bad rests, `paused` with the reason, and goes on when
-//! the cause is gone; it is `failed` only when there is nothing to go on from, or when the cause lies in its own steps. One that was cancelled keeps its checkpoints until
-//! the sweep, so that [`restore`] can take the cancel back.
+//! the cause is gone; it is `failed` only when there is nothing to go on from, or when the cause lies in its own steps. One that was
+//! cancelled keeps its checkpoints until the sweep, so that [`restore`] can take the cancel back.
 
 use std::fs;
 use std::path::Path;
