@@ -132,6 +132,16 @@ test("a clicked star leaves the arrows to the pictures, and Delete works from on
   await userEvent.keyboard("{Escape}");
 });
 
+test("pressing beside everything leaves the keyboard with the opened picture", async () => {
+  studio(new Set());
+  await render(GalleryOf);
+  await page.getByRole("option", { name: "prompt 3" }).dblClick();
+  await page.getByRole("dialog").getByRole("heading", { name: "prompt 3" }).click();
+  await userEvent.keyboard("{ArrowRight}");
+  await expect.element(page.getByRole("dialog", { name: "prompt 2" })).toBeVisible();
+  await userEvent.keyboard("{Escape}");
+});
+
 const stars = (id: number) =>
   page
     .getByRole("option", { name: `prompt ${id}` })
