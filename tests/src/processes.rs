@@ -98,7 +98,8 @@ pub fn real_time_threads(pid: u32) -> Vec<String> {
     let named = threads.filter_map(|thread| {
         let thread = thread.ok()?.path();
         let priority = stat_field(&std::fs::read_to_string(thread.join("stat")).ok()?, 40)?;
-        (priority > 0).then_some(std::fs::read_to_string(thread.join("comm")).ok()?)
+        let name = std::fs::read_to_string(thread.join("comm")).ok()?;
+        (priority > 0).then(|| name.trim_end().to_owned())
     });
     named.collect()
 }
