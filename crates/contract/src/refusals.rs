@@ -244,7 +244,7 @@ refusals! {
     /// No driver or no such device.
     DeviceUnavailable = 79 { device: String, reason: Finding },
     /// Training met a loss that is no number.
-    LossNotFinite = 80 { style: String, step: u32, kept_step: u32 },
+    LossNotFinite = 80 { style: String, step: u32 },
     /// The preflight speaks against it.
     TrainingNotPossible = 81 { style: String, problems: Vec<Finding> },
     /// No such job.

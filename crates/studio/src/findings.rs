@@ -43,10 +43,9 @@ pub(crate) fn refusal(failure: &Failure) -> Refusal {
         },
         Failure::DiskFull { file } => Refusal::DiskFull { path: name(file) },
         Failure::NotWritable { file } => Refusal::NotWritable { path: name(file) },
-        Failure::LossNotFinite { step, kept } => Refusal::LossNotFinite {
+        Failure::LossNotFinite { step, kept: _ } => Refusal::LossNotFinite {
             style: String::new(),
             step: *step,
-            kept_step: kept.unwrap_or_default(),
         },
         Failure::RequestInvalid { fault } => Refusal::NotPossible {
             reason: of_request(fault),

@@ -1346,7 +1346,6 @@ export type Refusal =
 { code: "loss_not_finite"; details: {
 	style: string,
 	step: number,
-	kept_step: number,
 } } | 
 /**  The preflight speaks against it. */
 { code: "training_not_possible"; details: {

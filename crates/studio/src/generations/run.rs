@@ -233,7 +233,8 @@ impl Run<'_> {
                     let reason = error.refusal(attempt);
                     // Pictures are made one by one, so there is no smaller way: where a new worker runs out of memory too, so will the next.
                     let is_short = matches!(reason, Refusal::OutOfMemory { .. });
-                    let is_final = is_short && std::mem::replace(&mut ran_out, true);
+                    let is_final = is_short && ran_out;
+                    ran_out |= is_short;
                     let (retrying, failed) = if error.may_pass_later() && !is_final {
                         let mut tx = self.library.begin().await?;
                         let moved = jobs::put_back(&mut tx, self.job, &reason).await?;

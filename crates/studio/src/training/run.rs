@@ -236,10 +236,9 @@ impl Run<'_> {
     /// The worker does not know what a style is called.
     fn named(&self, refusal: Refusal) -> Refusal {
         match refusal {
-            Refusal::LossNotFinite { step, kept_step, .. } => Refusal::LossNotFinite {
+            Refusal::LossNotFinite { step, .. } => Refusal::LossNotFinite {
                 style: self.style_name.clone(),
                 step,
-                kept_step,
             },
             other => other,
         }

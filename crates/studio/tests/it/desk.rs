@@ -1,15 +1,14 @@
 //! The desk, without a worker: jobs are rows, and each of them comes to an end that says why.
 
 use std::path::Path;
-use std::time::Duration;
 
-use atelier_studio::contract::{AspectRatio, JobStatus, Refusal};
+use atelier_studio::contract::{JobStatus, Refusal};
 use atelier_studio::generations::GenerationRequest;
 use atelier_studio::{Config, Event, Studio, artworks, styles};
-use tokio::sync::broadcast::Receiver;
 
 #[cfg(unix)]
 use crate::actor::Actor;
+use crate::asked::{self, wait};
 use crate::pictures::png;
 
 /// A studio whose programs are not there.
@@ -23,29 +22,11 @@ async fn studio(folder: &Path) -> Studio {
 
 fn castle() -> GenerationRequest {
     GenerationRequest {
-        styles: Vec::new(),
-        tags: vec!["castle".into()],
         negative: vec!["night".into(), "rain".into()],
-        aspect: AspectRatio::Square,
         seed: Some(u64::MAX.to_string()),
         count: 2,
-        steps: Some(4),
-        guidance: None,
-        sampler: None,
-        model: None,
+        ..asked::castle()
     }
-}
-
-/// The first event that `wanted` finds something in.
-async fn wait<T>(events: &mut Receiver<Event>, wanted: impl Fn(Event) -> Option<T>) -> T {
-    let found = async {
-        loop {
-            if let Some(found) = wanted(events.recv().await.unwrap()) {
-                return found;
-            }
-        }
-    };
-    tokio::time::timeout(Duration::from_secs(20), found).await.unwrap()
 }
 
 #[tokio::test]

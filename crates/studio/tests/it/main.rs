@@ -3,6 +3,7 @@
 
 #[cfg(unix)]
 mod actor;
+mod asked;
 mod curation;
 mod desk;
 mod downloads;

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use atelier_studio::contract::{AspectRatio, JobId, JobStatus, Refusal, StyleId, TrainingStatus};
+use atelier_studio::contract::{JobId, JobStatus, Refusal, StyleId, TrainingStatus};
 use atelier_studio::generations::{GenerationRequest, StyleUse};
 use atelier_studio::protocol::{Pixels, Preview};
 use atelier_studio::training::{self, Preset, Training, presets};
@@ -11,6 +11,7 @@ use atelier_studio::{Config, Event, Studio, styles};
 use serde_json::json;
 use sqlx::SqlitePool;
 
+use crate::asked::castle;
 use crate::made::database;
 use crate::pictures::open;
 
@@ -250,15 +251,7 @@ async fn a_retraining_that_failed_or_was_cancelled_leaves_the_earlier_style_usab
 fn picture_of(style: StyleId) -> GenerationRequest {
     GenerationRequest {
         styles: vec![StyleUse { style, strength: 1.0 }],
-        tags: vec!["castle".into()],
-        negative: Vec::new(),
-        aspect: AspectRatio::Square,
-        seed: None,
-        count: 1,
-        steps: Some(4),
-        guidance: None,
-        sampler: None,
-        model: None,
+        ..castle()
     }
 }
 

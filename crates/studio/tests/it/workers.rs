@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use atelier_studio::contract::{AspectRatio, JobId, JobStatus, Refusal, StyleId};
+use atelier_studio::contract::{JobId, JobStatus, Refusal, StyleId};
 use atelier_studio::generations::{GenerationRequest, StyleUse};
 use atelier_studio::protocol::{Failure, Phase, Request, Task};
 use atelier_studio::training::{Preset, TrainRequest};
@@ -11,6 +11,7 @@ use atelier_studio::{Config, Event, Studio, Work, artworks, styles};
 use tokio::sync::broadcast::Receiver;
 
 use crate::actor::{Actor, fails, generated, measured, picture, works};
+use crate::asked::{castle, wait};
 use crate::pictures::png;
 
 const CARD_BYTES: u64 = 24 << 30;
@@ -93,27 +94,26 @@ impl House {
 
     /// Waits until the job is told to stand at `status`; gives why, if it failed.
     async fn comes_to(&mut self, id: JobId, status: JobStatus) -> Option<Refusal> {
-        self.wait(|event| match event {
+        wait(&mut self.events, |event| match event {
             Event::JobChanged { job } if job.id == id && job.status == status => Some(job.failure),
             _ => None,
         })
         .await
     }
 
-    async fn wait<T>(&mut self, wanted: impl Fn(Event) -> Option<T>) -> T {
-        let found = async {
-            loop {
-                if let Some(found) = wanted(self.events.recv().await.unwrap()) {
-                    return found;
-                }
-            }
-        };
-        tokio::time::timeout(Duration::from_secs(20), found).await.unwrap()
+    async fn works(&mut self, id: JobId) {
+        let works = |event| matches!(event, Event::JobProgressed { job, .. } if job == id).then_some(());
+        wait(&mut self.events, works).await;
     }
 
-    async fn works(&mut self, id: JobId) {
-        self.wait(|event| matches!(event, Event::JobProgressed { job, .. } if job == id).then_some(()))
-            .await;
+    /// Begins a training that its worker, the second one, works on without an end.
+    async fn training(&mut self) -> JobId {
+        let style = self.style().await;
+        self.actor.says(1, &[measured()]);
+        self.actor.says(2, &[works(Phase::Training)]);
+        let job = self.studio.train(&training(style)).await.unwrap();
+        self.works(job).await;
+        job
     }
 
     /// Waits until the worker that was started for the `start`th time has been told what `wanted` finds.
@@ -127,21 +127,6 @@ impl House {
             }
         };
         tokio::time::timeout(Duration::from_secs(20), found).await.unwrap()
-    }
-}
-
-fn castle() -> GenerationRequest {
-    GenerationRequest {
-        styles: Vec::new(),
-        tags: vec!["castle".into()],
-        negative: Vec::new(),
-        aspect: AspectRatio::Square,
-        seed: None,
-        count: 1,
-        steps: Some(4),
-        guidance: None,
-        sampler: None,
-        model: None,
     }
 }
 
@@ -197,11 +182,7 @@ async fn a_job_is_cancelled_while_its_style_is_looked_at() {
 #[tokio::test]
 async fn a_training_that_was_to_pause_is_cancelled_all_the_same() {
     let mut house = House::new().await;
-    let style = house.style().await;
-    house.actor.says(1, &[measured()]);
-    house.actor.says(2, &[works(Phase::Training)]);
-    let job = house.studio.train(&training(style)).await.unwrap();
-    house.works(job).await;
+    let job = house.training().await;
     house.studio.pause(job).await.unwrap();
     house.told(2, |told| (told_to_end(told).0 == 1).then_some(())).await;
     house.studio.cancel(job).await.unwrap();
@@ -274,11 +255,7 @@ async fn what_a_training_will_find_is_measured_without_the_desks_worker() {
 #[tokio::test]
 async fn a_training_whose_loss_is_no_number_fails_although_it_has_a_checkpoint() {
     let mut house = House::new().await;
-    let style = house.style().await;
-    house.actor.says(1, &[measured()]);
-    house.actor.says(2, &[works(Phase::Training)]);
-    let job = house.studio.train(&training(style)).await.unwrap();
-    house.works(job).await;
+    let job = house.training().await;
     let checkpoint = house.checkpoint(job);
     let failure = Failure::LossNotFinite {
         step: 14,
